@@ -1,0 +1,1 @@
+//! `pantau-agent check`: tests each piece of the settings and says what to do.

@@ -1,0 +1,1 @@
+//! Normalises and fingerprints: one error, one query, one name in the whole country.

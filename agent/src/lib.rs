@@ -1,0 +1,20 @@
+//! The agent: watches one SPSE server. Modules stand in the order in which data passes them.
+
+pub mod config;
+pub mod domain;
+
+pub mod tail;
+
+pub mod group;
+pub mod parse;
+pub mod redact;
+pub mod understand;
+
+pub mod sample;
+
+pub mod ship;
+pub mod spool;
+pub mod window;
+
+pub mod app;
+pub mod check;

@@ -1,0 +1,3 @@
+//! `pantau-agent`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One file per log format: lines to entries with a meaning.

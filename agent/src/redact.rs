@@ -1,0 +1,1 @@
+//! Replaces what must not leave the server, before anything is grouped.

@@ -1,0 +1,1 @@
+//! Samples the host, PostgreSQL and SPSE's address.

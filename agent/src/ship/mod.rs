@@ -1,0 +1,1 @@
+//! Carries batches and heartbeats to the collector.

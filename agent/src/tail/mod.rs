@@ -1,0 +1,1 @@
+//! Follows log files by identity and hands on their lines with positions.

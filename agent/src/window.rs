@@ -1,0 +1,1 @@
+//! The window being counted: events and samples by their own UTC minute, until the batch closes.

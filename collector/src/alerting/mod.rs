@@ -1,0 +1,1 @@
+//! Rules, decisions with hysteresis, and notifications sent once.

@@ -1,0 +1,1 @@
+//! The door: streams of agents, limits, and the group commit.

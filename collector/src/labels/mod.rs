@@ -1,0 +1,1 @@
+//! Every word that users read, one file per language.

@@ -1,0 +1,3 @@
+//! `pantau-collector`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The performance report: queried, modelled, rendered, scheduled.

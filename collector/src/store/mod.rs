@@ -1,0 +1,85 @@
+//! All SQL. One text per statement for SQLite and PostgreSQL, through sqlx `Any`; the access rules are
+//! in ARCHITECTURE.md ("One SQL, two engines").
+
+mod engine;
+mod read;
+
+use sqlx::{any::AnyPoolOptions, migrate::Migrator};
+
+use crate::{config::Secret, domain::SiteId};
+use engine::Engine;
+
+/// The schema's steps, written for SQLite; `engine` says what PostgreSQL calls otherwise.
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// The one way to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: sqlx::AnyPool,
+    engine: Engine,
+}
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or is unreachable; trying again later may help.
+    #[error("store: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("store schema: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// What is stored cannot be read back.
+    #[error("store holds a damaged {what} of site {site}: {why}")]
+    Damaged {
+        /// Kind of record.
+        what: &'static str,
+        /// Whose.
+        site: SiteId,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Result of store calls.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+impl Store {
+    /// Opens or creates the store named by a `sqlite:` or `postgres:` address and brings its schema up to
+    /// date.
+    pub async fn open(url: &Secret) -> StoreResult<Store> {
+        sqlx::any::install_default_drivers();
+        let engine = Engine::of(url.reveal());
+        let pool = AnyPoolOptions::new()
+            .max_connections(engine.connections_max())
+            .after_connect(move |connection, _| Box::pin(engine.prepare(connection)))
+            .connect(&engine.address(url.reveal()))
+            .await?;
+        let migrations = MIGRATIONS.iter().map(|written| engine.migration(written)).collect();
+        Migrator::with_migrations(migrations).run(&pool).await?;
+        Ok(Store { pool, engine })
+    }
+
+    /// A transaction that will write; dropped without commit, it is rolled back.
+    async fn begin_write(&self) -> StoreResult<sqlx::Transaction<'static, sqlx::Any>> {
+        Ok(self.pool.begin_with(self.engine.begin_write()).await?)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A store in a file of its own; the folder goes when it is dropped.
+    pub(crate) async fn fresh() -> (Store, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let url = Secret::new(format!("sqlite:{}", dir.path().join("pantau.db").display()));
+        (Store::open(&url).await.unwrap(), dir)
+    }
+
+    #[tokio::test]
+    async fn a_store_opens_twice_with_the_same_schema() {
+        let (_, dir) = fresh().await;
+        let url = Secret::new(format!("sqlite:{}", dir.path().join("pantau.db").display()));
+        Store::open(&url).await.unwrap();
+    }
+}
