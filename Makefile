@@ -1,0 +1,30 @@
+# The commands of this house; each works on a fresh clone with Rust on a Debian-like system.
+.PHONY: help run test check fmt bench build
+
+help: ## says what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+run: ## builds, starts collector and agent on this machine; SAMPLE=1 adds a database under load (CONTOH)
+	@SAMPLE=$(SAMPLE) scripts/run.sh
+
+test: ## installs what the tests need, then runs every test
+	@scripts/need.sh build test
+	cargo build --workspace --bins --locked
+	cargo test --workspace --locked
+
+check: ## format, clippy with warnings as errors, dependency licences
+	@scripts/need.sh build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@scripts/licences.sh
+
+fmt: ## formats the code
+	cargo fmt --all
+
+bench: ## prints the figures of docs/BENCHMARKS.md for this machine (release build)
+	@scripts/need.sh build test
+	@scripts/bench.sh
+
+build: ## builds both programs in the profile that `run` and `test` share
+	@scripts/need.sh build
+	cargo build --workspace --bins --locked
