@@ -55,7 +55,7 @@ async fn what_was_done_in_the_database_and_the_application_is_what_the_report_sa
         collector.errors().ok().filter(|(count, _)| *count >= wanted)
     })
     .await
-    .with_context(|| agent.printed() + &collector.printed())?;
+    .with_context(|| [agent.printed(), collector.printed()].concat())?;
     let errors = collector.ask(&["errors"])?;
     for (_, message, times) in BAD {
         assert_eq!(sum(&errors, "template", message, "count"), times, "{message}: {errors:#}");
@@ -175,7 +175,7 @@ async fn a_killed_collector_takes_up_where_it_was_and_counts_nothing_twice() -> 
         collector.errors().ok().filter(|(count, _)| *count >= 90)
     })
     .await
-    .with_context(|| agent.printed() + &collector.printed())?;
+    .with_context(|| [agent.printed(), collector.printed()].concat())?;
     agent.program()?.stop().await?;
     assert_eq!(collector.errors()?.0, 90);
     Ok(())

@@ -102,7 +102,7 @@ async fn an_agent_without_its_collector_keeps_counting_and_delivers_later() -> R
         collector.errors().ok().filter(|(count, _)| *count >= 25)
     })
     .await
-    .with_context(|| agent.printed() + &collector.printed())?;
+    .with_context(|| [agent.printed(), collector.printed()].concat())?;
     assert_eq!(collector.errors()?, (25, 5));
     Ok(())
 }

@@ -52,7 +52,7 @@ async fn planted_secrets_are_in_the_logs_and_not_on_the_wire() -> Result<()> {
     .with_context(|| agent.printed())?;
     agent.program()?.stop().await?;
 
-    let logs = std::fs::read_to_string(postgres.log())? + &std::fs::read_to_string(&log)?;
+    let logs = [std::fs::read_to_string(postgres.log())?, std::fs::read_to_string(&log)?].concat();
     let (wire, printed) = (recorder.seen(), agent.printed());
     for (name, secret) in SECRETS {
         assert!(logs.contains(secret), "the {name} was not planted");
