@@ -59,10 +59,11 @@ impl<'a> Agent<'a> {
     }
 }
 
-/// A `[[log]]` table for a Play log, counted from its first line.
+/// A `[[log]]` table for a Play log in the zone [`ZONE`], counted from its first line.
 pub fn play_log(path: &std::path::Path) -> String {
     format!(
-        "[[log]]\nkey = \"spse\"\npath = \"{}\"\nformat = \"play\"\nstart = \"beginning\"\n",
+        "[[log]]\nkey = \"spse\"\npath = \"{}\"\nformat = \"play\"\nzone = \"{ZONE}\"\n\
+         start = \"beginning\"\n",
         path.display()
     )
 }
