@@ -122,7 +122,8 @@ pub enum Severity {
 
 impl Severity {
     /// Every one.
-    pub const ALL: [Severity; 4] = [Severity::Warning, Severity::Error, Severity::Fatal, Severity::Panic];
+    pub const ALL: [Severity; 4] =
+        [Severity::Warning, Severity::Error, Severity::Fatal, Severity::Panic];
 
     /// The word used in the store; the same as in JSON.
     pub fn as_str(self) -> &'static str {
