@@ -14,6 +14,8 @@ mod gather;
 mod host;
 mod spans;
 mod templates;
+#[cfg(test)]
+mod tests;
 
 use sqlx::AnyConnection;
 
