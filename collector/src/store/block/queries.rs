@@ -260,7 +260,7 @@ mod tests {
         let bytes = pack(&queries).unwrap();
         assert_eq!(unpack(&bytes).unwrap(), queries);
         // Most of it are the sketches: 400 of them with 375 durations each.
-        assert!(bytes.len() < 64 * 1024, "{} bytes", bytes.len());
+        assert!(bytes.len() < 36 * 1024, "{} bytes", bytes.len());
         println!("query block of a reference hour: {} bytes", bytes.len());
     }
 }

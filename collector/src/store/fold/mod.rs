@@ -265,6 +265,7 @@ async fn apply(
     evidence::write_observations(tx, site, agent, &gathered.observations).await?;
     evidence::write_gaps(tx, site, agent, &gathered.gaps).await?;
     evidence::write_fates(tx, site, agent, &calendar, &gathered.fates).await?;
+    evidence::write_redactions(tx, site, agent, &calendar, &gathered.redactions).await?;
     evidence::write_facts(tx, site, agent, &gathered.facts).await?;
     evidence::write_positions(tx, site, agent, &gathered.positions).await?;
     evidence::mark_days(tx, site, &gathered.days(&calendar), now_ms).await

@@ -243,6 +243,7 @@ async fn losses_fates_and_facts_are_kept_with_the_server() {
         database_facts: facts(version),
         gaps: vec![gap.clone()],
         fates: vec![fates.clone()],
+        redactions: vec![("nik".to_owned(), 3)],
         ..counts(minute, 1)
     };
     let batches =
@@ -255,6 +256,8 @@ async fn losses_fates_and_facts_are_kept_with_the_server() {
     assert_eq!((gaps.len(), gaps[0].amount, gaps[0].reason.as_str()), (1, 24, "file_lost"));
     let fates = store.fates(&site(), hours(0, 1)).await.unwrap();
     assert_eq!((fates[0].read, fates[0].counted, fates[0].unparsed), (20, 8, 2));
+    let redactions = store.redactions(&site(), hours(0, 1)).await.unwrap();
+    assert_eq!(redactions, [("nik".to_owned(), 6)]);
     let servers = store.servers(Some(&site())).await.unwrap();
     assert_eq!(servers[0].database_facts, facts("15.18"));
 }
