@@ -1,6 +1,7 @@
 //! All SQL. One text per statement for SQLite and PostgreSQL, through sqlx `Any`; the access rules are
 //! in ARCHITECTURE.md ("One SQL, two engines").
 
+mod alerts;
 mod engine;
 mod read;
 
