@@ -1,1 +1,3 @@
 //! Every word that users read, one file per language.
+
+pub mod alerts;
