@@ -64,9 +64,12 @@ use Level::{Critical, Warning};
 use Reading::{Bad, Figure, Gone, Good};
 use Transition::{Eased, Escalated, Opened, Resolved};
 
+/// What a course is like, its pieces as permille and seconds, and the transitions expected.
+type Course = (&'static str, &'static [(i64, i64)], &'static [(Transition, Level)]);
+
 #[test]
 fn each_course_of_a_figure_gives_its_transitions() {
-    let cases: &[(&str, &[(i64, i64)], &[(Transition, Level)])] = &[
+    let cases: &[Course] = &[
         ("below the threshold", &[(799, 600)], &[]),
         ("at the threshold for too short a time", &[(800, 60), (799, 600)], &[]),
         ("at the threshold for the hold time", &[(800, 70)], &[(Opened, Warning)]),

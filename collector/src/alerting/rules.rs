@@ -1,7 +1,7 @@
 //! What is watched: one entry per rule. A rule says what one server shows of it and where its bounds
 //! lie; everything else (hold times, hysteresis, storing, telling) is the same for all.
 //!
-//! To add a rule: one entry here, one entry of texts in `labels::alerts`.
+//! To add a rule: one entry here, one entry of texts in each language of `labels::alerts`.
 
 use crate::{
     config::Thresholds,

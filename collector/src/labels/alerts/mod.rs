@@ -1,7 +1,10 @@
-//! Words of alerts, in Indonesian and in English: one entry per rule and language.
+//! Words of alerts: one file per language, one entry per rule.
 //!
 //! Names of servers, mounts and addresses come from agents; they are put in as they are (one line, see
 //! `alerting::facts`), never read as placeholders.
+
+mod en;
+mod id;
 
 use jiff::Timestamp;
 
@@ -9,6 +12,9 @@ use crate::{
     config::Site,
     domain::alert::{AlertKey, Event, Level, Reason, Transition, Unit},
 };
+
+pub use en::EN;
+pub use id::ID;
 
 /// Everything alerts say in one language.
 pub struct Vocabulary {
@@ -52,178 +58,6 @@ struct FieldWords {
     advice: &'static str,
     number: &'static str,
 }
-
-/// Indonesian.
-pub static ID: Vocabulary = Vocabulary {
-    rules: &[
-        (
-            "disk_space",
-            RuleWords {
-                name: "Ruang disk",
-                problem: "disk {part} {value} penuh (server {server})",
-                solved: "disk {part} kini {value} terpakai (server {server})",
-                advice: "Hapus atau pindahkan berkas yang tidak diperlukan (log lama, cadangan lama), \
-                         atau perbesar disk. Bila disk penuh, PostgreSQL dan SPSE berhenti bekerja.",
-            },
-        ),
-        (
-            "memory",
-            RuleWords {
-                name: "Memori",
-                problem: "memori {value} terpakai (server {server})",
-                solved: "memori kini {value} terpakai (server {server})",
-                advice: "Periksa proses yang paling banyak memakai memori (perintah top). Bila memori \
-                         habis, sistem operasi menghentikan proses, bisa SPSE atau PostgreSQL.",
-            },
-        ),
-        (
-            "site_down",
-            RuleWords {
-                name: "Aplikasi SPSE",
-                problem: "aplikasi SPSE tidak menjawab: {part} (server {server})",
-                solved: "aplikasi SPSE menjawab lagi: {part} (server {server})",
-                advice: "Periksa apakah layanan SPSE berjalan dan baca baris terakhir log aplikasi.",
-            },
-        ),
-        (
-            "database_down",
-            RuleWords {
-                name: "Basis data",
-                problem: "basis data tidak menjawab: {part} (server {server})",
-                solved: "basis data menjawab lagi: {part} (server {server})",
-                advice: "Periksa apakah PostgreSQL berjalan, ruang disknya, dan jumlah koneksinya.",
-            },
-        ),
-        (
-            "agent_silent",
-            RuleWords {
-                name: "Agen",
-                problem: "agen tidak memberi kabar selama {value} (server {server})",
-                solved: "agen memberi kabar lagi (server {server})",
-                advice: "Ini belum tentu gangguan SPSE: keadaan server tidak diketahui. Periksa \
-                         jaringan antara server dan kolektor, lalu layanan pantau-agent di server.",
-            },
-        ),
-    ],
-    other: RuleWords {
-        name: "Peringatan",
-        problem: "{part} {value} (server {server})",
-        solved: "{part} {value} (server {server})",
-        advice: "Lihat halaman peringatan Pantau.",
-    },
-    warning: "PERINGATAN",
-    critical: "KRITIS",
-    eased: "MEREDA",
-    resolved: "PULIH",
-    sample: "CONTOH",
-    sample_line: "CONTOH: berasal dari data contoh buatan, bukan kejadian nyata.",
-    not_watched: "{name}: {part} tidak lagi dipantau (server {server})",
-    server_removed: "{name}: server {server} tidak lagi dipantau",
-    fields: FieldWords {
-        site: "LPSE",
-        server: "Server",
-        status: "Keadaan",
-        threshold: "Ambang",
-        free: "Sisa",
-        cause: "Sebab",
-        at: "Waktu",
-        opened: "Sejak",
-        advice: "Yang perlu dilakukan",
-        number: "Nomor",
-    },
-    decimal_mark: ',',
-    seconds: "detik",
-    minutes: "menit",
-    hours: "jam",
-    days: "hari",
-};
-
-/// English.
-pub static EN: Vocabulary = Vocabulary {
-    rules: &[
-        (
-            "disk_space",
-            RuleWords {
-                name: "Disk space",
-                problem: "disk {part} {value} full (server {server})",
-                solved: "disk {part} now {value} used (server {server})",
-                advice: "Delete or move what is not needed (old logs, old backups), or enlarge the \
-                         disk. On a full disk PostgreSQL and SPSE stop working.",
-            },
-        ),
-        (
-            "memory",
-            RuleWords {
-                name: "Memory",
-                problem: "memory {value} used (server {server})",
-                solved: "memory now {value} used (server {server})",
-                advice: "Look for the processes that use most memory (command top). When memory runs \
-                         out, the operating system ends a process: SPSE or PostgreSQL may be it.",
-            },
-        ),
-        (
-            "site_down",
-            RuleWords {
-                name: "SPSE application",
-                problem: "SPSE application does not answer: {part} (server {server})",
-                solved: "SPSE application answers again: {part} (server {server})",
-                advice: "Check that SPSE's service runs and read the last lines of the application's \
-                         log.",
-            },
-        ),
-        (
-            "database_down",
-            RuleWords {
-                name: "Database",
-                problem: "database does not answer: {part} (server {server})",
-                solved: "database answers again: {part} (server {server})",
-                advice: "Check that PostgreSQL runs, its disk space, and its number of connections.",
-            },
-        ),
-        (
-            "agent_silent",
-            RuleWords {
-                name: "Agent",
-                problem: "agent silent for {value} (server {server})",
-                solved: "agent is heard of again (server {server})",
-                advice: "This need not be an outage of SPSE: the server's state is not known. Check \
-                         the network between server and collector, then the service pantau-agent on \
-                         the server.",
-            },
-        ),
-    ],
-    other: RuleWords {
-        name: "Alert",
-        problem: "{part} {value} (server {server})",
-        solved: "{part} {value} (server {server})",
-        advice: "See Pantau's page of alerts.",
-    },
-    warning: "WARNING",
-    critical: "CRITICAL",
-    eased: "EASED",
-    resolved: "RESOLVED",
-    sample: "SAMPLE",
-    sample_line: "SAMPLE: comes from generated sample data, not from a real event.",
-    not_watched: "{name}: {part} is no longer watched (server {server})",
-    server_removed: "{name}: server {server} is no longer watched",
-    fields: FieldWords {
-        site: "LPSE",
-        server: "Server",
-        status: "State",
-        threshold: "Threshold",
-        free: "Free",
-        cause: "Cause",
-        at: "Time",
-        opened: "Since",
-        advice: "What to do",
-        number: "Number",
-    },
-    decimal_mark: '.',
-    seconds: "seconds",
-    minutes: "minutes",
-    hours: "hours",
-    days: "days",
-};
 
 impl Vocabulary {
     /// Name of a rule for tables, e.g. "Ruang disk".
