@@ -84,9 +84,13 @@ impl Alerting {
     /// Looks at every server, decides, and stores what changed together with what is to be told. To be
     /// called every 10 s. After an error nothing is lost: the next call decides anew.
     pub async fn tick(&self, now_ms: i64) -> Result<()> {
+        let run = Watch::at(*self.watch.lock().unwrap_or_else(PoisonError::into_inner), now_ms);
         let mut servers = self.store.servers(None).await.context("alerts: servers not read")?;
         servers.retain(|server| self.settings.site(&server.site.0).is_ok());
-        self.evaluate(&servers, now_ms).await
+        let moment = Moment { now_ms, watching_since_ms: run.since_ms };
+        self.evaluate(&servers, moment).await?;
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+        Ok(())
     }
 
     /// Sends what is due. To be called every 10 s, in a task of its own: a slow receiver may take half a
@@ -107,9 +111,7 @@ impl Alerting {
         Ok(())
     }
 
-    async fn evaluate(&self, servers: &[Server], now_ms: i64) -> Result<()> {
-        let run = Watch::at(*self.watch.lock().unwrap_or_else(PoisonError::into_inner), now_ms);
-        let moment = Moment { now_ms, watching_since_ms: run.since_ms };
+    async fn evaluate(&self, servers: &[Server], moment: Moment) -> Result<()> {
         let states: HashMap<AlertKey, AlertState> = self
             .store
             .alert_states()
@@ -130,7 +132,6 @@ impl Alerting {
                 .with_context(|| format!("alerts of site {site}: state not stored"))?;
             changes.iter().for_each(log);
         }
-        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         AgentId,
         alert::{DeliveryState, Latch, Level, Notice, NotificationKey, Reason, Transition, Unit},
-        batch::TargetState,
+        batch::{Hello, LiveState, TargetState},
     },
     store::tests::fresh,
 };
@@ -48,7 +48,27 @@ impl World {
         ));
         let alerting = Alerting::new(store.clone(), settings.clone()).unwrap();
         let server = server("app-1", BEGIN_MS);
-        World { store, _dir: dir, alerting, settings, server, mail, http, now_ms: BEGIN_MS }
+        let mut world =
+            World { store, _dir: dir, alerting, settings, server, mail, http, now_ms: BEGIN_MS };
+        world.call().await;
+        world
+    }
+
+    /// The agent says who it is.
+    async fn call(&mut self) {
+        let hello = Hello {
+            site: self.server.site.clone(),
+            agent: self.server.agent.clone(),
+            version: self.server.version.clone(),
+            boot_id: self.server.boot_id,
+            epoch: self.server.epoch,
+            clock_ms: self.now_ms,
+            host: self.server.host.clone(),
+            highest_seq: 0,
+            sample: self.server.sample,
+        };
+        let decode = |_: &[u8]| Err("no batch was sent".to_owned());
+        self.store.register(&hello, &decode, self.now_ms).await.unwrap();
     }
 
     fn disk_percent(&mut self, percent: u64) {
@@ -68,13 +88,19 @@ impl World {
         }];
     }
 
-    /// Ticks and deliveries for so long, the agent being heard of at each.
+    /// Ticks and deliveries for so long, the agent being heard of before each.
     async fn live_for(&mut self, seconds: i64) {
         for _ in 0..seconds * 1_000 / TICK_MS {
-            self.server.last_seen_ms = self.now_ms + TICK_MS;
-            self.server.live.at_ms = self.now_ms + TICK_MS;
+            self.heartbeat().await;
             self.tick().await;
         }
+    }
+
+    async fn heartbeat(&mut self) {
+        let at_ms = self.now_ms + TICK_MS;
+        let live = LiveState { at_ms, ..self.server.live.clone() };
+        let beat = (self.server.site.clone(), self.server.agent.clone(), at_ms, live);
+        self.store.heartbeat(&[beat]).await.unwrap();
     }
 
     /// The same, without a word from the agent.
@@ -86,7 +112,7 @@ impl World {
 
     async fn tick(&mut self) {
         self.now_ms += TICK_MS;
-        self.alerting.evaluate(std::slice::from_ref(&self.server), self.now_ms).await.unwrap();
+        self.alerting.tick(self.now_ms).await.unwrap();
         self.alerting.deliver(self.now_ms).await.unwrap();
     }
 
@@ -176,6 +202,7 @@ async fn mails_of_one_alert_share_a_thread_and_speak_both_languages() {
 async fn sample_data_is_marked_in_subject_text_and_post() {
     let mut world = World::new().await;
     world.server.sample = true;
+    world.call().await;
     world.disk_percent(92);
     world.live_for(70).await;
     let mail = &world.mail.mails()[0];
@@ -248,10 +275,9 @@ async fn a_crash_before_the_sending_is_noted_repeats_it_under_the_same_key() {
     let mut world = World::new().await;
     world.disk_percent(92);
     for _ in 0..7 {
+        world.heartbeat().await;
         world.now_ms += TICK_MS;
-        world.server.last_seen_ms = world.now_ms;
-        world.server.live.at_ms = world.now_ms;
-        world.alerting.evaluate(std::slice::from_ref(&world.server), world.now_ms).await.unwrap();
+        world.alerting.tick(world.now_ms).await.unwrap();
     }
     let due = world.store.notifications_due(Channel::Webhook, world.now_ms, 10).await.unwrap();
     let site = world.settings.site("demo").unwrap();
@@ -329,19 +355,21 @@ async fn a_silent_agent_is_not_a_site_that_is_down_and_ends_no_other_alert() {
 }
 
 #[tokio::test]
-async fn alerts_of_a_server_that_is_gone_end_with_that_reason() {
+async fn alerts_of_a_site_that_left_the_settings_end_with_that_reason() {
     let mut world = World::new().await;
     world.disk_percent(92);
     world.live_for(70).await;
-    for _ in 0..7 {
-        world.now_ms += TICK_MS;
-        world.alerting.evaluate(&[], world.now_ms).await.unwrap();
-    }
-    world.alerting.deliver(world.now_ms).await.unwrap();
+    let mut settings = (*world.settings).clone();
+    settings.sites[0].id = SiteId("other".to_owned());
+    world.settings = Arc::new(settings);
+    world.restart(0);
+    world.live_for(70).await;
     let past = &world.store.alerts_history(None, 1).await.unwrap()[0];
     assert_eq!(past.last.reason, Reason::ServerRemoved);
     assert_eq!((past.last.transition, past.last.level), (Transition::Resolved, Level::Critical));
-    assert_eq!(world.http.posts()[1].body["value"], serde_json::Value::Null);
+    let post = &world.http.posts()[1].body;
+    assert_eq!((&post["value"], &post["site_name"]), (&serde_json::Value::Null, &"demo".into()));
+    assert!(world.mail.mails()[1].contains("server app-1 tidak lagi dipantau"));
 }
 
 #[tokio::test]
