@@ -1,8 +1,11 @@
 //! All SQL. One text per statement for SQLite and PostgreSQL, through sqlx `Any`; the access rules are
 //! in ARCHITECTURE.md ("One SQL, two engines").
 
+pub mod audit;
 mod engine;
+pub mod people;
 mod read;
+pub mod sessions;
 
 use sqlx::{any::AnyPoolOptions, migrate::Migrator};
 
@@ -57,6 +60,12 @@ impl Store {
         let migrations = MIGRATIONS.iter().map(|written| engine.migration(written)).collect();
         Migrator::with_migrations(migrations).run(&pool).await?;
         Ok(Store { pool, engine })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> StoreResult<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
     }
 
     /// A transaction that will write; dropped without commit, it is rolled back.
