@@ -1,1 +1,3 @@
 //! Pages and API, behind a sign-in.
+
+pub mod password;
