@@ -12,13 +12,11 @@ use crate::{
     store::{
         Store,
         audit::{Action, AuditEntry},
-        people::Role,
+        people::{NAME_BYTES_MAX, Role},
     },
     web::password,
 };
 
-/// Longest name to sign in with, in bytes.
-pub const NAME_BYTES_MAX: usize = 64;
 /// Where a command comes from, in the audit log.
 const CONSOLE: &str = "console";
 

@@ -5,6 +5,9 @@ use sqlx::Row;
 use super::{Store, StoreResult};
 use crate::config::Secret;
 
+/// Longest name to sign in with, in bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+
 /// What a person may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
