@@ -3,6 +3,9 @@
 
 mod agents;
 mod batches;
+mod block;
+mod calendar;
+mod counter;
 mod engine;
 mod fold;
 mod ranges;
@@ -11,7 +14,7 @@ mod value;
 
 pub use agents::Registered;
 pub use batches::SaveOutcome;
-pub use fold::Decode;
+pub use fold::{Decode, FoldReport, Pending};
 
 use sqlx::{any::AnyPoolOptions, migrate::Migrator};
 
