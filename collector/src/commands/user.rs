@@ -3,12 +3,13 @@
 use std::io::{BufRead, Write};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use comfy_table::{Table, presets::NOTHING};
 use jiff::Timestamp;
 
 use crate::{
-    config::Secret,
+    config::{Secret, Settings},
+    domain::now_ms,
     store::{
         Store,
         audit::{Action, AuditEntry},
@@ -20,9 +21,16 @@ use crate::{
 /// Where a command comes from, in the audit log.
 const CONSOLE: &str = "console";
 
+/// Arguments of `user`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
 /// What to do with people.
 #[derive(Debug, Subcommand)]
-pub enum UserCommand {
+enum UserCommand {
     /// Add a person who may sign in (role ito: sees every site)
     Add(Named),
     /// Give a person a new password and end their sessions
@@ -38,8 +46,8 @@ pub enum UserCommand {
 }
 
 /// A person and where the password comes from.
-#[derive(Debug, Args)]
-pub struct Named {
+#[derive(Debug, clap::Args)]
+struct Named {
     /// Name to sign in with: 1 to 64 of a-z, A-Z, 0-9, '.', '-', '_' and '@'
     #[arg(long)]
     name: String,
@@ -48,9 +56,18 @@ pub struct Named {
     password_stdin: bool,
 }
 
+/// Changes people in the store of the settings; works beside a running collector.
+pub async fn execute(args: Args, settings: Settings) -> Result<()> {
+    let store = Store::open(&settings.store_url).await?;
+    let operator = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+    let operator = operator.unwrap_or_else(|| "?".to_owned());
+    let (mut input, mut out) = (std::io::stdin().lock(), std::io::stdout().lock());
+    run(&args.command, &store, &operator, now_ms(), &mut input, &mut out).await
+}
+
 /// Runs the command; `input` is standard input, `out` standard output, `operator` the user of the
 /// operating system, for the audit log.
-pub async fn run(
+async fn run(
     command: &UserCommand,
     store: &Store,
     operator: &str,

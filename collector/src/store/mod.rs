@@ -1,11 +1,23 @@
 //! All SQL. One text per statement for SQLite and PostgreSQL, through sqlx `Any`; the access rules are
 //! in ARCHITECTURE.md ("One SQL, two engines").
 
+mod agents;
 pub mod audit;
+mod batches;
+mod block;
+mod calendar;
+mod counter;
 mod engine;
+mod fold;
 pub mod people;
+mod ranges;
 mod read;
 pub mod sessions;
+mod value;
+
+use agents::Registered;
+pub use batches::SaveOutcome;
+pub use fold::{Decode, FoldReport, Pending};
 
 use sqlx::{any::AnyPoolOptions, migrate::Migrator};
 
