@@ -1,5 +1,6 @@
 //! Every word that users read, one file per language. A word that is missing in one does not compile.
 
+pub mod alerts;
 mod en;
 mod id;
 pub mod reasons;

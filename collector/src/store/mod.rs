@@ -2,6 +2,7 @@
 //! in ARCHITECTURE.md ("One SQL, two engines").
 
 mod agents;
+mod alerts;
 pub mod audit;
 mod batches;
 mod block;
