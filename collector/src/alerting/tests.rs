@@ -323,7 +323,7 @@ async fn a_site_that_is_down_is_told_after_its_time_and_again_when_it_is_back() 
     assert_eq!(told(&world.http.posts()), ["opened critical", "resolved critical"]);
     let post = &world.http.posts()[0].body;
     assert_eq!((&post["value"], &post["threshold"]), (&70.into(), &60.into()));
-    assert!(world.mail.mails()[0].contains("connect_refused"));
+    assert!(world.mail.mails()[0].contains("Sebab: sambungan ditolak"));
 }
 
 #[tokio::test]
