@@ -39,8 +39,7 @@ pub struct Vocabulary {
     days: &'static str,
 }
 
-/// What one rule says. `{server}`, `{part}`, `{value}`, `{threshold}`, `{free}`, `{total}` and `{cause}`
-/// stand for what is put in.
+/// What one rule says. `{server}`, `{part}`, `{value}` and the rule's `{name}` stand for what is put in.
 struct RuleWords {
     name: &'static str,
     problem: &'static str,
