@@ -177,6 +177,41 @@ fn a_password_file_that_others_can_read_is_warned_of() {
     }
 }
 
+const SAMPLE_FILE: &str = include_str!("../../../deploy/agent.toml");
+
+#[test]
+fn the_sample_file_can_be_used_as_it_is() {
+    let settings = settings(SAMPLE_FILE);
+    assert!(settings.logs.is_empty() && settings.clusters.is_empty());
+}
+
+#[test]
+fn every_example_in_the_sample_file_can_be_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let password_file = dir.path().join("password");
+    std::fs::write(&password_file, "rahasia").unwrap();
+    let uncommented: Vec<_> = SAMPLE_FILE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(example) if !example.starts_with(' ') => example,
+            _ => line,
+        })
+        .collect();
+    let text = uncommented
+        .join("\n")
+        .replace("/etc/pantau-agent/postgres.password", password_file.to_str().unwrap());
+    let whole = settings(&text);
+    assert_eq!((whole.logs.len(), whole.clusters.len(), whole.probes.len()), (2, 1, 1));
+    let small = settings(SAMPLE_FILE);
+    assert_eq!(whole.spool.bytes_max, small.spool.bytes_max, "the defaults shown are the defaults");
+    assert_eq!(whole.spool.dir, small.spool.dir);
+    assert_eq!(whole.intervals.batch, small.intervals.batch);
+    let mut left_out = settings(&format!("{SMALL}[[probe]]\nurl = \"http://127.0.0.1/\"")).probes;
+    let (shown, default) = (&whole.probes[0], left_out.remove(0));
+    assert_eq!((shown.timeout, shown.slow), (default.timeout, default.slow));
+    assert_eq!(shown.expect_status, default.expect_status);
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_gives_settings_or_faults_and_never_a_panic(text in "\\PC{0,200}") {

@@ -154,6 +154,9 @@ impl ClusterSampler {
             problems: Vec::new(),
         };
         let mut found = Found::new();
+        if overview.connections_hidden > 0 {
+            found.push((self.subject(".connections"), self.hidden_connections()));
+        }
         let asked = async {
             self.databases(&session, &overview, &mut report, &mut found, now_ms).await;
             self.statements(&session, &mut report, now_ms).await;
@@ -293,6 +296,14 @@ impl ClusterSampler {
         (report.statements, report.gaps) =
             self.baseline.settle(&self.settings.key, changes, &texts);
         Ok(())
+    }
+
+    fn hidden_connections(&self) -> String {
+        let role = self.settings.connection.get_user().unwrap_or("?");
+        format!(
+            "which connections are active is hidden from {role}: GRANT pg_monitor TO {role} \
+             (PostgreSQL 10 and newer)"
+        )
     }
 
     fn check(&self, state: State, reason: String, latency_ms: u32, at_ms: i64) -> TargetCheck {

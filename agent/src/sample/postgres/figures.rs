@@ -16,7 +16,8 @@ const OVERVIEW_SQL: &str = "SELECT /* pantau */ current_setting('server_version'
     (SELECT setting::bigint FROM pg_settings WHERE name = 'log_min_duration_statement'), \
     (SELECT setting::bigint FROM pg_settings WHERE name = 'max_connections'), \
     (SELECT coalesce(sum(numbackends), 0)::bigint FROM pg_stat_database), \
-    (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid())";
+    (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()), \
+    (SELECT count(*) FROM pg_stat_activity WHERE query = '<insufficient privilege>')";
 
 /// `$1`: names of databases, all but templates when empty; `$2`: how many at most.
 const DATABASES_SQL: &str = "SELECT /* pantau */ d.datname::text, s.xact_commit, s.xact_rollback, \
@@ -34,6 +35,8 @@ pub(super) struct Overview {
     pub connections: u32,
     pub connections_max: u32,
     pub connections_active: u32,
+    /// Connections whose state is hidden from this role, so that the active ones are too few.
+    pub connections_hidden: u32,
 }
 
 /// Asks the first question; its answer is the evidence that the cluster is up.
@@ -57,6 +60,7 @@ pub(super) async fn overview(session: &Session, cluster: &str) -> Result<Overvie
         connections_max: count(4)?,
         connections: count(5)?,
         connections_active: count(6)?,
+        connections_hidden: count(7)?,
     })
 }
 

@@ -101,7 +101,8 @@ impl Refusal {
             ),
             Refusal::Closed => format!("{place} broke the connection; it is opened again"),
             Refusal::Sqlstate(code) => format!(
-                "{place} answers with SQLSTATE {code}; run pantau-agent check for its whole message"
+                "{place} answers with SQLSTATE {code}; its own message is shown by: pantau-agent \
+                 check --log-level debug"
             ),
             Refusal::Protocol => format!(
                 "what answers at {place} does not speak as PostgreSQL does: check host and port in \

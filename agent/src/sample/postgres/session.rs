@@ -48,7 +48,7 @@ impl Session {
         let connecting = timeout(CONNECT_TIMEOUT, config.connect(NoTls)).await;
         let (client, connection) = connecting
             .map_err(|_| Refusal::Timeout)?
-            .map_err(|error| Refusal::of(&error, has_password))?;
+            .map_err(|error| refused(&error, has_password))?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection to PostgreSQL ended");
@@ -69,10 +69,7 @@ impl Session {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Refusal> {
         let rows = timeout(ANSWER_TIMEOUT, self.client.query(sql, parameters)).await;
-        rows.map_err(|_| Refusal::Timeout)?.map_err(|error| {
-            tracing::debug!(error = %whole(&error), "a question to PostgreSQL failed");
-            Refusal::of(&error, self.has_password)
-        })
+        rows.map_err(|_| Refusal::Timeout)?.map_err(|error| refused(&error, self.has_password))
     }
 
     /// The first row of an answer that has at least one.
@@ -94,10 +91,16 @@ impl Session {
     }
 }
 
-/// The server's own message with its SQLSTATE; the library says only "db error".
-fn whole(error: &tokio_postgres::Error) -> String {
+/// Says the server's own message where the person at the machine can see it (the refusal, which may
+/// leave the machine, carries only its code: a message can quote data).
+fn refused(error: &tokio_postgres::Error, has_password: bool) -> Refusal {
     match error.as_db_error() {
-        Some(error) => format!("{} (SQLSTATE {})", error.message(), error.code().code()),
-        None => error.to_string(),
+        Some(error) => tracing::debug!(
+            message = error.message(),
+            sqlstate = error.code().code(),
+            "PostgreSQL refused"
+        ),
+        None => tracing::debug!(%error, "PostgreSQL did not answer"),
     }
+    Refusal::of(error, has_password)
 }
