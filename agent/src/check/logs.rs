@@ -155,7 +155,7 @@ mod tests {
         let line = "23:32:28,792 INFO  ~ a line of the application\n";
         fs::write(&path, line.repeat(5_000)).unwrap();
         let end = end_of(&path).unwrap();
-        assert!(end.len() as u64 <= TRIED_BYTES && end.len() % line.len() == 0);
+        assert!(end.len() as u64 <= TRIED_BYTES && end.len().is_multiple_of(line.len()));
         fs::write(&path, "short").unwrap();
         assert_eq!(end_of(&path).unwrap(), b"short");
     }

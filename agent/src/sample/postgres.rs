@@ -1,27 +1,25 @@
 //! PostgreSQL: one connection per cluster, asked once per interval. The first answer decides whether
 //! the cluster is up; what fails after it is a problem of its own and stops nothing else.
 //!
-//! Each question is a transaction of its own in the database the agent connects to: about six a minute
-//! of its commits are the agent's.
+//! Each question is a transaction of its own in the database the agent connects to: three to five a
+//! minute of its commits are the agent's.
 
 mod figures;
 mod refusal;
 mod session;
 mod statements;
+mod view;
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
-use tokio_postgres::Row;
 
 use self::{
     figures::Overview,
     refusal::Refusal,
     session::Session,
-    statements::{Baseline, Counters, Key, STATEMENTS_MAX, View},
+    statements::{Baseline, STATEMENTS_MAX, View},
+    view::NoView,
 };
 use super::standing::Standing;
 use crate::{
@@ -35,8 +33,12 @@ use crate::{
 const DETAILS_TIMEOUT: Duration = Duration::from_secs(20);
 /// Sizes and accounts are asked this often: both read much for a figure that moves slowly.
 const SLOW_FIGURES_EVERY_MS: i64 = 300_000;
-/// A role that is not let in tries again after this, twice as long each time, because each try is an
-/// error in the very log that is counted. Other refusals leave no trace and are tried in every sample.
+/// A question that the server refused is asked again after this: each try is an error in the very log
+/// that is counted.
+const REFUSED_RETRY_MS: i64 = 3_600_000;
+/// A role that is not let in tries again after this, twice as long each time, for the same reason; not
+/// as long, because its success is the evidence that the cluster is up. Other refusals of a connection
+/// leave no trace and are tried in every sample.
 const AUTH_RETRY_FIRST_MS: i64 = 60_000;
 /// Longest time between two tries of a role that is not let in.
 const AUTH_RETRY_MAX_MS: i64 = 900_000;
@@ -63,6 +65,8 @@ pub struct ClusterSampler {
     settings: ClusterSettings,
     session: Option<Session>,
     view: Option<View>,
+    /// Why the view does not answer, and when it is asked again.
+    no_view: Option<(String, i64)>,
     baseline: Baseline,
     slow_figures_due_ms: i64,
     /// Problems with the slow figures stand until these are asked again.
@@ -89,6 +93,7 @@ impl ClusterSampler {
             settings,
             session: None,
             view: None,
+            no_view: None,
             baseline: Baseline::default(),
             slow_figures_due_ms: i64::MIN,
             slow_found: Found::new(),
@@ -132,7 +137,7 @@ impl ClusterSampler {
                 Err(_) => {}
             }
         }
-        self.view = None;
+        (self.view, self.no_view) = (None, None);
         let session = Session::open(&self.settings.connection, None).await?;
         let overview = figures::overview(&session, &self.settings.key).await?;
         Ok((session, overview))
@@ -198,10 +203,13 @@ impl ClusterSampler {
             found.push((self.subject(&format!(".{missing}")), text));
         }
         if now_ms >= self.slow_figures_due_ms {
-            self.slow_figures_due_ms = now_ms.saturating_add(SLOW_FIGURES_EVERY_MS);
+            self.slow_figures_due_ms = now_ms.saturating_add(REFUSED_RETRY_MS);
             let mut slow_found = Found::new();
             self.sizes(session, &mut report.samples, &mut slow_found).await;
             self.accounts(session, &mut report.samples, &mut slow_found).await;
+            if slow_found.is_empty() {
+                self.slow_figures_due_ms = now_ms.saturating_add(SLOW_FIGURES_EVERY_MS);
+            }
             self.slow_found = slow_found;
         }
         found.extend(self.slow_found.iter().cloned());
@@ -258,41 +266,34 @@ impl ClusterSampler {
     }
 
     async fn statements(&mut self, session: &Session, report: &mut ClusterReport, now_ms: i64) {
-        let (answers, reason) = match self.ask_statements(session, report, now_ms).await {
-            Ok(()) => (true, String::new()),
-            Err(reason) => (false, reason),
-        };
+        if self.no_view.as_ref().is_none_or(|(_, retry_ms)| now_ms >= *retry_ms) {
+            let asked = self.ask_statements(session, report, now_ms).await;
+            self.no_view = asked.err().map(|no_view| {
+                let wait_ms = if no_view.left_an_error { REFUSED_RETRY_MS } else { 0 };
+                (no_view.reason, now_ms.saturating_add(wait_ms))
+            });
+        }
         if let Some(facts) = &mut report.facts {
-            facts.statements_view = answers;
-            facts.statements_view_reason = reason;
+            let reason = self.no_view.as_ref().map(|(reason, _)| reason.clone());
+            facts.statements_view = reason.is_none();
+            facts.statements_view_reason = reason.unwrap_or_default();
         }
     }
 
-    /// Asks the view; `Err` says, for a person, why it does not answer.
     async fn ask_statements(
         &mut self,
         session: &Session,
         report: &mut ClusterReport,
         now_ms: i64,
-    ) -> Result<(), String> {
-        let unanswered = |refusal: Refusal| no_view(&refusal, &self.settings);
+    ) -> Result<(), NoView> {
         if self.view.is_none() {
-            self.view = Some(find_view(session, &self.settings).await?);
+            self.view = Some(view::find(session, &self.settings).await?);
         }
         let Some(view) = &self.view else { return Ok(()) };
-        let names = &self.settings.databases;
-        let rows = session.all(&view.counters_sql, &[names]).await.map_err(unanswered)?;
-        let all_read = rows.len() < STATEMENTS_MAX;
-        let counters = rows.iter().map(|row| counters(session, row)).collect::<Result<_, _>>();
-        let counters = counters.map_err(unanswered)?;
+        let counters = view::counters(session, view, &self.settings).await?;
+        let all_read = counters.len() < STATEMENTS_MAX;
         let changes = self.baseline.compare(counters, all_read, now_ms);
-        let mut texts = HashMap::new();
-        if !changes.counted.is_empty() {
-            let ids: Vec<i64> = changes.counted.iter().map(|(key, _)| key.statement).collect();
-            let rows = session.all(&view.texts_sql, &[&ids]).await.map_err(unanswered)?;
-            let read = rows.iter().map(|row| text(session, row)).collect::<Result<_, _>>();
-            texts = read.map_err(unanswered)?;
-        }
+        let texts = view::texts(session, view, &self.settings, &changes.counted).await?;
         (report.statements, report.gaps) =
             self.baseline.settle(&self.settings.key, changes, &texts);
         Ok(())
@@ -352,82 +353,6 @@ fn missing<'a>(
     samples: &'a [DatabaseSample],
 ) -> impl Iterator<Item = &'a String> {
     names.iter().filter(|name| !samples.iter().any(|sample| sample.database == **name))
-}
-
-async fn find_view(session: &Session, settings: &ClusterSettings) -> Result<View, String> {
-    let unanswered = |refusal: Refusal| no_view(&refusal, settings);
-    let rows = session.all(View::FIND_SQL, &[]).await.map_err(unanswered)?;
-    let mut schema = String::new();
-    let mut columns = Vec::new();
-    for row in &rows {
-        schema = session.value(row, 0).map_err(unanswered)?;
-        columns.push(session.value(row, 1).map_err(unanswered)?);
-    }
-    if columns.is_empty() {
-        let database = settings.connection.get_dbname().unwrap_or("?");
-        return Err(format!(
-            "the extension pg_stat_statements is not in {database}: add it to \
-             shared_preload_libraries, restart PostgreSQL, then run CREATE EXTENSION \
-             pg_stat_statements in {database}"
-        ));
-    }
-    let view = View::choose(&schema, &columns).ok_or(
-        "pg_stat_statements has none of the columns total_exec_time and total_time: this version of \
-         it is not known",
-    )?;
-    if let Some(sql) = &view.hidden_sql {
-        let row = session.one(sql, &[]).await.map_err(unanswered)?;
-        let hidden: i64 = session.value(&row, 0).map_err(unanswered)?;
-        if hidden > 0 {
-            let role = settings.connection.get_user().unwrap_or("?");
-            return Err(format!(
-                "{hidden} statements of other roles are hidden from {role}: GRANT pg_monitor TO \
-                 {role} (PostgreSQL 10 and newer; before it they are seen by superusers only)"
-            ));
-        }
-    }
-    Ok(view)
-}
-
-fn no_view(refusal: &Refusal, settings: &ClusterSettings) -> String {
-    let role = settings.connection.get_user().unwrap_or("?");
-    match refusal {
-        Refusal::Sqlstate(code) if code == "55000" => {
-            "pg_stat_statements is not loaded: add it to \
-             shared_preload_libraries and restart PostgreSQL"
-                .to_owned()
-        }
-        Refusal::Sqlstate(code) if code == "42501" => {
-            format!("{role} may not read pg_stat_statements: GRANT pg_monitor TO {role}")
-        }
-        other => {
-            format!("pg_stat_statements did not answer ({}); it is asked again", other.reason())
-        }
-    }
-}
-
-fn counters(session: &Session, row: &Row) -> Result<(Key, Counters), Refusal> {
-    let count = |column| session.value::<i64>(row, column).map(|n| u64::try_from(n).unwrap_or(0));
-    let counters = Counters {
-        calls: count(3)?,
-        total_us: count(4)?,
-        rows: count(5)?,
-        since_ms: session.value(row, 6)?,
-    };
-    Ok((key(session, row)?, counters))
-}
-
-fn text(session: &Session, row: &Row) -> Result<(Key, (String, String)), Refusal> {
-    let text: Option<String> = session.value(row, 3)?;
-    Ok((key(session, row)?, (text.unwrap_or_default(), session.value(row, 4)?)))
-}
-
-fn key(session: &Session, row: &Row) -> Result<Key, Refusal> {
-    Ok(Key {
-        user: session.value(row, 0)?,
-        database: session.value(row, 1)?,
-        statement: session.value(row, 2)?,
-    })
 }
 
 #[cfg(test)]

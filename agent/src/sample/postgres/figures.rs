@@ -1,9 +1,12 @@
 //! The questions to a cluster besides `pg_stat_statements`: its settings, its databases, sizes and
 //! accounts. Columns that PostgreSQL has had since 9.2.
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::Type;
 
-use super::{refusal::Refusal, session::Session};
+use super::{
+    refusal::Refusal,
+    session::{Parameter, Session},
+};
 use crate::domain::{DatabaseFacts, DatabaseSample};
 
 /// Databases reported per cluster at most, those with the most transactions first.
@@ -71,7 +74,9 @@ pub(super) async fn databases(
     cluster: &str,
     overview: &Overview,
 ) -> Result<Vec<DatabaseSample>, Refusal> {
-    let rows = session.all(DATABASES_SQL, &[&names, &DATABASES_MAX]).await?;
+    let rows = session
+        .all(DATABASES_SQL, &[(&names, Type::TEXT_ARRAY), (&DATABASES_MAX, Type::INT8)])
+        .await?;
     rows.iter()
         .map(|row| {
             let counter = |column| {
@@ -96,7 +101,7 @@ pub(super) async fn databases(
 
 /// Asks the size of one database. PostgreSQL adds up its files, so it is asked seldom.
 pub(super) async fn size_bytes(session: &Session, database: &str) -> Result<u64, Refusal> {
-    number(session, SIZE_SQL, &[&database]).await
+    number(session, SIZE_SQL, &[(&database, Type::TEXT)]).await
 }
 
 /// Asks for the number of accounts.
@@ -113,7 +118,7 @@ fn accounts_sql(sql: &str) -> String {
 async fn number(
     session: &Session,
     sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
+    parameters: &[Parameter<'_>],
 ) -> Result<u64, Refusal> {
     let row = session.one(sql, parameters).await?;
     let value: Option<i64> = session.value(&row, 0)?;

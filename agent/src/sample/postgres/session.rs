@@ -6,7 +6,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{
     Client, Config, NoTls, Row,
     config::SslMode,
-    types::{FromSql, ToSql},
+    types::{FromSql, ToSql, Type},
 };
 
 use super::refusal::Refusal;
@@ -18,6 +18,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(7);
 /// Set at connect, so that no statement of ours can write or run long.
 const SESSION_OPTIONS: &str = "-c statement_timeout=5000 -c default_transaction_read_only=on";
+
+/// A value and its type. With the type given, a question is one message and one transaction, where
+/// preparing it first would make two of each.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// An open connection. Dropping it closes it.
 pub(super) struct Session {
@@ -66,9 +70,9 @@ impl Session {
     pub(super) async fn all(
         &self,
         sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Refusal> {
-        let rows = timeout(ANSWER_TIMEOUT, self.client.query(sql, parameters)).await;
+        let rows = timeout(ANSWER_TIMEOUT, self.client.query_typed(sql, parameters)).await;
         rows.map_err(|_| Refusal::Timeout)?.map_err(|error| refused(&error, self.has_password))
     }
 
@@ -76,7 +80,7 @@ impl Session {
     pub(super) async fn one(
         &self,
         sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[Parameter<'_>],
     ) -> Result<Row, Refusal> {
         self.all(sql, parameters).await?.into_iter().next().ok_or(Refusal::Protocol)
     }
