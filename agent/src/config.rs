@@ -1,9 +1,93 @@
-//! Settings of the agent, in two steps: what was typed ([`typed`], TOML) and what the program needs
-//! ([`Settings`]), checked. A wrong setting names file, key, value and what is allowed.
+//! Settings of the agent, in two steps: what was typed (`typed`, TOML) and what the program needs
+//! ([`Settings`]), checked (`read`). A wrong setting names file, line, key, value and what is allowed;
+//! all faults of a file are told at once.
 
-use std::{path::PathBuf, time::Duration};
+mod read;
+mod typed;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use toml::de::DeTable;
 
 use crate::domain::{SourceKey, Target};
+use typed::{Faults, Section};
+
+/// Where settings are read from unless `--config` says otherwise.
+pub const PATH_DEFAULT: &str = "/etc/pantau-agent/agent.toml";
+
+/// Settings that may be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Checked.
+    pub settings: Settings,
+    /// What is allowed and unwise, one line each, with what to do.
+    pub warnings: Vec<String>,
+}
+
+/// The settings cannot be used. Displays as one line per fault.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read the settings {}: {cause}; give another file with --config", file.display())]
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Something in it is wrong.
+    #[error("{}", FaultList(file, faults))]
+    Wrong {
+        /// Which.
+        file: PathBuf,
+        /// Line, counted from 1, and what is wrong there; in the order of the file.
+        faults: Vec<(usize, String)>,
+    },
+}
+
+/// Reads and checks the file.
+pub fn load(file: &Path) -> Result<Loaded, SettingsError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|cause| SettingsError::Unreadable { file: file.to_owned(), cause })?;
+    parse(file, &text)
+}
+
+/// Checks what was typed; `file` only names it.
+pub fn parse(file: &Path, text: &str) -> Result<Loaded, SettingsError> {
+    let mut faults = Faults::new(text);
+    let mut warnings = Vec::new();
+    let settings = match DeTable::parse(text) {
+        Ok(table) => {
+            let top = Section::new("", table.get_ref(), 0, read::FILE_KEYS, &mut faults);
+            read::settings(&top, &mut faults, &mut warnings)
+        }
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            faults.add(at, format!("not TOML: {}", error.message().replace('\n', ", ")));
+            None
+        }
+    };
+    match (settings, faults.sorted()) {
+        (Some(settings), faults) if faults.is_empty() => Ok(Loaded { settings, warnings }),
+        (_, faults) => Err(SettingsError::Wrong { file: file.to_owned(), faults }),
+    }
+}
+
+struct FaultList<'a>(&'a Path, &'a [(usize, String)]);
+
+impl fmt::Display for FaultList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (line, what)) in self.1.iter().enumerate() {
+            let end = if n == 0 { "" } else { "\n" };
+            write!(f, "{end}{}:{line}: {what}", self.0.display())?;
+        }
+        Ok(())
+    }
+}
 
 /// What the program needs.
 #[derive(Clone, Debug)]
@@ -134,3 +218,6 @@ pub struct ProbeSettings {
     /// Slower than this is degraded.
     pub slow: Duration,
 }
+
+#[cfg(test)]
+mod tests;

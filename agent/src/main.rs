@@ -1,3 +1,148 @@
-//! `pantau-agent`.
+//! `pantau-agent`: reads its settings, runs until it is told to stop, says how it went.
 
-fn main() {}
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use pantau_agent::{
+    app,
+    check::{self, Finding},
+    config,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The settings cannot be used; clap gives the same for a wrong command line.
+const EXIT_WRONG_SETTINGS: u8 = 2;
+
+/// Watches one SPSE server: tails its logs, samples its health, ships counts to a collector.
+///
+/// Exit codes: 0 stopped or nothing failed, 1 something failed, 2 wrong settings or command line.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Settings file.
+    #[arg(long, global = true, value_name = "FILE", default_value = config::PATH_DEFAULT)]
+    config: PathBuf,
+    /// How the agent's own log is written, to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// error, warn, info, debug or trace; also as RUST_LOG, and per module as there [default: info].
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs until SIGTERM or SIGINT.
+    Run,
+    /// Tests each piece of the settings, says what to do about it, and changes nothing.
+    Check {
+        /// Prints JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("pantau-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
+    log_to_stderr(cli)?;
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider is installed already");
+    }
+    // Two threads: while one reads a backlog, the other keeps heartbeats going.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    match &cli.command {
+        Command::Run => runtime.block_on(run(cli)),
+        Command::Check { json } => runtime.block_on(check(cli, *json)),
+    }
+}
+
+async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let loaded = match config::load(&cli.config) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("{error}");
+            return Ok(ExitCode::from(EXIT_WRONG_SETTINGS));
+        }
+    };
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let shutdown = CancellationToken::new();
+    tokio::spawn(stop_on_signal(shutdown.clone()));
+    app::run(loaded.settings, shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check(cli: &Cli, json: bool) -> anyhow::Result<ExitCode> {
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let (findings, code) = match config::load(&cli.config) {
+        Ok(loaded) => {
+            let findings = check::run(&loaded, now_ms).await;
+            let code = if check::failed(&findings) { 1 } else { 0 };
+            (findings, code)
+        }
+        Err(error) => {
+            let lines = error.to_string();
+            let findings = lines.lines().map(|line| Finding::fail("settings", line)).collect();
+            (findings, EXIT_WRONG_SETTINGS)
+        }
+    };
+    let text = if json { check::json(&findings)? } else { check::table(&findings) };
+    writeln!(std::io::stdout(), "{text}").context("cannot print the result")?;
+    Ok(ExitCode::from(code))
+}
+
+fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let quiet = if matches!(cli.command, Command::Check { .. }) { "error" } else { "info" };
+    let filter = match &cli.log_level {
+        Some(level) => EnvFilter::try_new(level).context("--log-level")?,
+        None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet)),
+    };
+    let format = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match cli.log_format {
+        LogFormat::Text => format.with_ansi(false).init(),
+        LogFormat::Json => format.json().init(),
+    }
+    Ok(())
+}
+
+async fn stop_on_signal(shutdown: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("cannot listen for SIGTERM; only a kill will stop the agent");
+        return;
+    };
+    let name = tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    };
+    tracing::info!("{name}: stopping");
+    shutdown.cancel();
+}
