@@ -61,9 +61,7 @@ fn word(word: &str) -> (usize, Written) {
         Written::Number
     } else if word.starts_with("0x") {
         Written::Text("<hex>")
-    } else if digits >= ID_DIGITS_MIN {
-        Written::Text("<id>")
-    } else if leading > 0 && digits > leading {
+    } else if digits >= ID_DIGITS_MIN || (leading > 0 && digits > leading) {
         Written::Text("<id>")
     } else if leading > 0 {
         // A quantity with its unit, as in `300ms`.

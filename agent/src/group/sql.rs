@@ -117,7 +117,7 @@ struct Writer {
     last_word: String,
     brackets: Vec<Bracket>,
     rows: Option<Rows>,
-    /// A `-` that is either the sign of a number or an operator: the next token tells.
+    /// A `-` that is either the sign of a value or an operator: the next token tells.
     sign: bool,
     /// A `;` ends the text or separates statements: the next token tells.
     separator: bool,
@@ -125,16 +125,15 @@ struct Writer {
 
 impl Writer {
     fn take(&mut self, token: Token<'_>) {
-        match token.kind {
-            Kind::Space | Kind::Comment => return,
-            Kind::Number => self.sign = false,
-            Kind::Parameter if token.text == "?" => self.sign = false,
-            _ => {}
+        if matches!(token.kind, Kind::Space | Kind::Comment) {
+            return;
         }
-        if std::mem::take(&mut self.separator) {
+        if self.separator && token.text != ";" {
+            self.separator = false;
             self.write(";", Last::Other);
         }
-        if std::mem::take(&mut self.sign) {
+        let signed = is_value(token) || token.text == "-";
+        if std::mem::take(&mut self.sign) && !signed {
             self.operator("-");
         }
         self.write_token(token);
@@ -160,6 +159,9 @@ impl Writer {
     }
 
     fn finish(mut self) -> String {
+        if std::mem::take(&mut self.sign) {
+            self.operator("-");
+        }
         // A list cut off by the log is a list all the same.
         while let Some(bracket) = self.brackets.pop() {
             self.collapse(&bracket);
@@ -185,7 +187,7 @@ impl Writer {
 
     fn word(&mut self, word: &str) {
         let word = word.to_ascii_lowercase();
-        let is_value = matches!(word.as_str(), "null" | "true" | "false")
+        let is_value = is_constant(&word)
             && !(self.last == Last::Keyword && matches!(self.last_word.as_str(), "is" | "not"));
         if is_value {
             return self.value();
@@ -278,14 +280,27 @@ impl Writer {
     }
 
     fn space_before(&self, kind: Last) -> bool {
-        match (self.last, kind) {
-            (Last::Start | Last::Open | Last::Joint, _) => false,
-            (_, Last::Close | Last::Comma | Last::Joint) => false,
-            (Last::Word | Last::Close | Last::Value, Last::Open) => false,
-            (_, Last::Other) => false,
-            _ => true,
-        }
+        let joined = matches!(
+            (self.last, kind),
+            (Last::Start | Last::Open | Last::Joint, _)
+                | (_, Last::Close | Last::Comma | Last::Joint | Last::Other)
+                | (Last::Word | Last::Close | Last::Value, Last::Open)
+        );
+        !joined
     }
+}
+
+/// Whether a token stands for a value, whatever stands before it.
+fn is_value(token: Token<'_>) -> bool {
+    match token.kind {
+        Kind::Text | Kind::Number | Kind::Parameter => true,
+        Kind::Word => is_constant(&token.text.to_ascii_lowercase()),
+        _ => false,
+    }
+}
+
+fn is_constant(word: &str) -> bool {
+    matches!(word, "null" | "true" | "false")
 }
 
 #[cfg(test)]

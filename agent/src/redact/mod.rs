@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::sql::{Kind, tokens};
 
@@ -23,6 +23,9 @@ const QUOTED_TEXT: &str = "quoted_text";
 
 /// Stands for a double quote; control characters never reach this stage.
 const HIDDEN_QUOTE: &str = "\u{1}";
+
+/// Memory that one pattern may use to search faster.
+const DFA_BYTES_MAX: usize = 128 * 1024;
 
 /// A word of SQL with this many digits is a value that lost its quotes.
 const WORD_DIGITS_MAX: usize = 8;
@@ -204,9 +207,13 @@ static STATEMENT_WORDS: LazyLock<Regex> = LazyLock::new(|| {
 
 static PROCESS_LINE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*Pro[cs]es\w* [0-9]+:"));
 
+/// Compiles a pattern with ASCII words: Unicode ones make the regex slow on text that is not ASCII, and its
+/// tables megabytes larger.
 #[expect(clippy::expect_used, reason = "constant patterns; a test compiles every one")]
 fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("a constant pattern compiles")
+    let ascii = text.replace(r"\b", r"(?-u:\b)").replace(r"\w", "[0-9A-Za-z_]");
+    let regex = RegexBuilder::new(&ascii).dfa_size_limit(DFA_BYTES_MAX).build();
+    regex.expect("a constant pattern compiles")
 }
 
 #[cfg(test)]
