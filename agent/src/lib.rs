@@ -8,6 +8,7 @@ pub mod tail;
 pub mod group;
 pub mod parse;
 pub mod redact;
+pub mod sql;
 pub mod understand;
 
 pub mod sample;

@@ -1,0 +1,196 @@
+//! The table of error classes. SQLSTATE decides first, then the exception's class, then the message,
+//! because messages may be translated. The first row that fits wins.
+
+use crate::domain::Origin;
+
+/// What is known of an error when it is classified.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Where it was logged.
+    pub origin: Origin,
+    /// Five characters, or empty.
+    pub sqlstate: &'a str,
+    /// Classes of the exception and of its causes, or empty.
+    pub exceptions: &'a str,
+    /// The template of its message.
+    pub message: &'a str,
+}
+
+/// One row.
+struct Class {
+    name: &'static str,
+    /// Whether an application error of this class is a failed process even where no HTTP 500 says so.
+    failed_process: bool,
+    /// Beginnings of SQLSTATEs (PostgreSQL 15, appendix A).
+    sqlstates: &'static [&'static str],
+    /// Parts of exception class names.
+    exceptions: &'static [&'static str],
+    /// Parts of messages, lower case.
+    messages: &'static [&'static str],
+}
+
+const fn class(
+    name: &'static str,
+    failed_process: bool,
+    sqlstates: &'static [&'static str],
+    exceptions: &'static [&'static str],
+    messages: &'static [&'static str],
+) -> Class {
+    Class { name, failed_process, sqlstates, exceptions, messages }
+}
+
+#[rustfmt::skip]
+const CLASSES: &[Class] = &[
+    class("database.deadlock", true, &["40P01"], &["LockAcquisitionException"], &["deadlock detected"]),
+    class("database.serialization", true, &["40001"], &[], &["could not serialize access"]),
+    class("database.unique_violation", true, &["23505"], &[], &["duplicate key value violates"]),
+    class("database.foreign_key_violation", true, &["23503"], &[], &["violates foreign key constraint"]),
+    class("database.not_null_violation", true, &["23502"], &[], &["violates not-null constraint"]),
+    class("database.check_violation", true, &["23514", "23P01"], &[], &["violates check constraint", "violates exclusion constraint"]),
+    class("database.constraint_violation", true, &["23"], &["ConstraintViolationException"], &[]),
+    class("database.disk_full", true, &["53100"], &[], &["could not extend file", "could not write to file", "could not write block"]),
+    class("database.out_of_memory", true, &["53200"], &[], &["out of memory detail", "out of shared memory", "memory exhausted"]),
+    class("database.too_many_connections", true, &["53300"], &[], &["too many clients already", "remaining connection slots", "too many connections for"]),
+    class("database.authentication", false, &["28"], &[], &["password authentication failed", "no pg_hba.conf entry", "authentication failed for user", "peer authentication"]),
+    class("database.unknown_database", false, &["3D000"], &[], &["database \"<text>\" does not exist"]),
+    class("database.timeout", true, &["57014", "25P03", "55P03"], &[], &["canceling statement due to", "due to idle-in-transaction timeout", "could not obtain lock", "canceling autovacuum"]),
+    class("database.shutdown", true, &["57P"], &[], &["the database system is", "due to administrator command", "terminating connection because of crash", "terminating connection due to"]),
+    class("database.read_only", true, &["25006"], &[], &["in a read-only transaction"]),
+    class("database.transaction_aborted", true, &["25P02"], &[], &["current transaction is aborted"]),
+    class("database.connection", true, &["08"], &[], &["could not receive data from client", "could not send data to client", "connection to client lost", "unexpected eof on client", "connection refused. check that the hostname", "an i/o error occurred while sending to the backend", "this connection has been closed"]),
+    class("database.corruption", true, &["XX001", "XX002"], &[], &["invalid page in block", "missing chunk number", "could not read block", "unexpected chunk number"]),
+    class("database.permission", true, &["42501"], &[], &["permission denied for", "must be owner of"]),
+    class("database.missing_object", true, &["42P01", "42703", "42883", "3F000", "42704"], &[], &["does not exist"]),
+    class("database.syntax", true, &["42601"], &[], &["syntax error at"]),
+    class("database.statement", true, &["42"], &["SQLGrammarException"], &["operator does not exist", "column reference", "must appear in the group by clause"]),
+    class("database.invalid_value", true, &["22"], &[], &["invalid input syntax", "value too long for type", "out of range", "division by zero", "invalid byte sequence", "invalid input value"]),
+
+    class("application.disk_full", true, &[], &[], &["no space left on device", "disk quota exceeded"]),
+    class("application.out_of_memory", true, &[], &["OutOfMemoryError"], &["java heap space", "gc overhead limit", "unable to create new native thread"]),
+    class("application.pool_exhausted", true, &[], &["PoolInitializationException"], &["connection is not available, request timed out", "cannot get a connection, pool", "checkout a connection has timed out", "attempt to checkout"]),
+    class("application.decrypt", true, &[], &["BadPaddingException", "IllegalBlockSizeException", "AEADBadTagException", "javax.crypto"], &["dekripsi", "decrypt", "given final block not properly padded"]),
+    class("application.tls", true, &[], &["SSLHandshakeException", "SSLException", "CertificateExpiredException", "CertPathValidatorException", "SSLPeerUnverifiedException"], &["pkix path", "certificate expired", "handshake_failure", "sertifikat"]),
+    class("application.mail", true, &[], &["MailException", "EmailException", "MessagingException", "SMTPAddressFailedException", "MailConnectException"], &["smtp", "mengirim email", "mail gagal", "sending the received email failed"]),
+    class("application.upload", true, &[], &["FileUploadException", "SizeLimitExceededException", "FileSizeLimitExceededException", "MultipartException", "MalformedStreamException"], &["upload", "unggah", "stream ended unexpectedly", "maximum permitted size"]),
+    class("application.timeout", true, &[], &["SocketTimeoutException", "TimeoutException", "ConnectTimeoutException"], &["timed out", "timeout"]),
+    class("application.connection", true, &[], &["ConnectException", "UnknownHostException", "NoRouteToHostException", "SocketException", "NoHttpResponseException"], &["connection refused", "connection reset", "broken pipe"]),
+    class("application.login", false, &[], &["AuthenticationException", "LoginException", "FailedLoginException"], &["login gagal", "gagal login", "login failed", "authentication failed", "invalid password", "sandi salah"]),
+    class("application.configuration", true, &[], &["ConfigurationException", "ClassNotFoundException", "NoClassDefFoundError", "NoSuchMethodError", "UnexpectedException$Configuration"], &["address already in use"]),
+    class("application.template", true, &[], &["TemplateExecutionException", "TemplateNotFoundException", "TemplateCompilationException"], &["execution error occured in template", "template not found"]),
+    class("application.file", true, &[], &["FileNotFoundException", "NoSuchFileException", "AccessDeniedException"], &["no such file or directory", "permission denied"]),
+    class("application.database", true, &[], &["org.postgresql", "java.sql", "org.hibernate", "javax.persistence", "jakarta.persistence", "com.zaxxer"], &[]),
+    class("application.bug", true, &[], &["NullPointerException", "IndexOutOfBoundsException", "ClassCastException", "IllegalArgumentException", "IllegalStateException", "NumberFormatException", "ArithmeticException", "NoSuchElementException", "ConcurrentModificationException", "UnsupportedOperationException", "StackOverflowError", "DateTimeParseException", "ParseException"], &["execution exception", "oops:"]),
+];
+
+/// Class name, and whether an application error of it is a failed process.
+pub fn classify(facts: Facts<'_>) -> (&'static str, bool) {
+    let message = facts.message.to_lowercase();
+    let by_state = |class: &&Class| {
+        !facts.sqlstate.is_empty() && starts_with_any(facts.sqlstate, class.sqlstates)
+    };
+    let by_exception = |class: &&Class| contains_any(facts.exceptions, class.exceptions);
+    let by_message = |class: &&Class| {
+        let own = facts.origin == Origin::Application || class.name.starts_with("database.");
+        own && contains_any(&message, class.messages)
+    };
+    let rows = || CLASSES.iter();
+    // What the database said inside an exception tells more than the driver's exception class.
+    let of_database = |class: &&Class| class.name.starts_with("database.") && by_message(class);
+    let found = rows()
+        .find(by_state)
+        .or_else(|| rows().filter(|_| is_sql(facts)).find(of_database))
+        .or_else(|| rows().find(by_exception))
+        .or_else(|| rows().find(by_message));
+    match (found, facts.origin) {
+        (Some(class), _) => (class.name, class.failed_process),
+        (None, Origin::Database) => ("database.other", true),
+        (None, Origin::Application) => ("application.other", false),
+    }
+}
+
+/// Whether the message may be PostgreSQL's own.
+fn is_sql(facts: Facts<'_>) -> bool {
+    facts.origin == Origin::Database || facts.exceptions.contains("PSQLException")
+}
+
+fn starts_with_any(text: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| text.starts_with(beginning))
+}
+
+fn contains_any(text: &str, parts: &[&str]) -> bool {
+    parts.iter().any(|part| text.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(sqlstate: &str, message: &str) -> &'static str {
+        classify(Facts { origin: Origin::Database, sqlstate, exceptions: "", message }).0
+    }
+
+    fn application(exceptions: &str, message: &str) -> (&'static str, bool) {
+        classify(Facts { origin: Origin::Application, sqlstate: "", exceptions, message })
+    }
+
+    #[test]
+    fn names_are_unique_and_patterns_can_match() {
+        let mut names: Vec<_> = CLASSES.iter().map(|class| class.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CLASSES.len());
+        let messages = CLASSES.iter().flat_map(|class| class.messages);
+        assert!(messages.clone().all(|message| *message == message.to_lowercase()));
+    }
+
+    #[test]
+    fn the_sqlstate_decides_before_a_translated_message() {
+        assert_eq!(database("40P01", "terjadi kebuntuan"), "database.deadlock");
+        assert_eq!(database("23505", "nilai kunci ganda"), "database.unique_violation");
+        assert_eq!(database("23999", "x"), "database.constraint_violation");
+    }
+
+    #[test]
+    fn without_a_sqlstate_the_message_decides() {
+        for (message, class) in [
+            ("deadlock detected", "database.deadlock"),
+            ("duplicate key value violates unique constraint \"a\"", "database.unique_violation"),
+            ("could not extend file \"<text>\": No space left on device", "database.disk_full"),
+            ("sorry, too many clients already", "database.too_many_connections"),
+            ("syntax error at or near \"<text>\"", "database.syntax"),
+            ("relation \"lelang\" does not exist", "database.missing_object"),
+            ("canceling statement due to statement timeout", "database.timeout"),
+            ("the database system is starting up", "database.shutdown"),
+            ("something new", "database.other"),
+        ] {
+            assert_eq!(database("", message), class, "{message}");
+        }
+    }
+
+    #[test]
+    fn application_errors_go_by_exception_then_by_message() {
+        for (exceptions, message, class) in [
+            ("java.lang.NullPointerException", "", ("application.bug", true)),
+            ("java.net.SocketTimeoutException", "Read timed out", ("application.timeout", true)),
+            (
+                "javax.net.ssl.SSLHandshakeException",
+                "PKIX path building failed",
+                ("application.tls", true),
+            ),
+            ("java.io.IOException", "No space left on device", ("application.disk_full", true)),
+            ("java.lang.OutOfMemoryError", "Java heap space", ("application.out_of_memory", true)),
+            ("javax.crypto.BadPaddingException", "", ("application.decrypt", true)),
+            ("org.apache.commons.mail.EmailException", "", ("application.mail", true)),
+            (
+                "org.postgresql.util.PSQLException",
+                "ERROR: deadlock detected",
+                ("database.deadlock", true),
+            ),
+            ("org.postgresql.util.PSQLException", "odd", ("application.database", true)),
+            ("", "Login gagal dari <n>", ("application.login", false)),
+            ("", "sesuatu", ("application.other", false)),
+        ] {
+            assert_eq!(application(exceptions, message), class, "{exceptions} {message}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The word between prefix and message of a PostgreSQL log line, English and Indonesian.
+
+/// What a line is, by its label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// The server goes down.
+    Panic,
+    /// The session ends.
+    Fatal,
+    /// The transaction ends.
+    Error,
+    /// Something a person should look at.
+    Warning,
+    /// For the administrator; durations of statements too.
+    Log,
+    /// For the client.
+    Notice,
+    /// Asked for by the client.
+    Info,
+    /// For developers of the server.
+    Debug,
+    /// A further part of the entry before: what values it was about.
+    Detail,
+    /// A further part: what to do.
+    Hint,
+    /// A further part: what the server was doing.
+    Context,
+    /// A further part: the statement.
+    Statement,
+    /// A further part: an inner statement.
+    Query,
+    /// A further part: the place in the server's source.
+    Location,
+}
+
+/// Labels and their words. Indonesian ones as the translation of the server and LPSE's logs have them.
+#[rustfmt::skip]
+pub const LABELS: &[(&str, Label)] = &[
+    ("LOG", Label::Log), ("ERROR", Label::Error), ("DETAIL", Label::Detail), ("STATEMENT", Label::Statement),
+    ("HINT", Label::Hint), ("CONTEXT", Label::Context), ("QUERY", Label::Query), ("LOCATION", Label::Location),
+    ("FATAL", Label::Fatal), ("PANIC", Label::Panic), ("WARNING", Label::Warning), ("NOTICE", Label::Notice),
+    ("INFO", Label::Info), ("DEBUG[1-5]?", Label::Debug), ("BACKTRACE", Label::Location),
+    ("GALAT", Label::Error), ("KESALAHAN", Label::Error), ("PANIK", Label::Panic), ("PERINGATAN", Label::Warning),
+    ("CATATAN", Label::Log), ("PEMBERITAHUAN", Label::Notice), ("INFORMASI", Label::Info), ("RINCIAN", Label::Detail),
+    ("PETUNJUK", Label::Hint), ("KONTEKS", Label::Context), ("PERNYATAAN", Label::Statement), ("KUERI", Label::Query),
+    ("LOKASI", Label::Location),
+];
+
+impl Label {
+    /// The label a word stands for.
+    pub fn of(word: &[u8]) -> Option<Label> {
+        if word.starts_with(b"DEBUG") {
+            return Some(Label::Debug);
+        }
+        LABELS.iter().find(|(known, _)| known.as_bytes() == word).map(|(_, label)| *label)
+    }
+
+    /// Whether it begins an entry, and is not a further part of the one before.
+    pub fn begins_entry(self) -> bool {
+        use Label::{Debug, Error, Fatal, Info, Log, Notice, Panic, Warning};
+        matches!(self, Panic | Fatal | Error | Warning | Log | Notice | Info | Debug)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_found_again() {
+        for (word, label) in LABELS {
+            assert_eq!(Label::of(word.trim_end_matches("[1-5]?").as_bytes()), Some(*label));
+        }
+        assert_eq!(Label::of(b"DEBUG3"), Some(Label::Debug));
+    }
+}

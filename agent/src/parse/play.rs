@@ -1,0 +1,301 @@
+//! Play 1 application log (log4j and log4j2). An entry is a header `LEVEL ~ message`, with or without a
+//! time before it, and everything up to the next header.
+
+use jiff::{civil::Time, tz::TimeZone};
+
+use super::{
+    ApplicationFailure, CONTINUATION, Extent, Parsed, Said, clean, estimate, keep,
+    time::{Cursor, in_zone, latest},
+};
+use crate::domain::{EventTime, Severity};
+
+/// Error ids kept of one entry; an entry has one, nested causes rarely a second.
+const ERROR_IDS_MAX: usize = 16;
+
+/// The reader of one log.
+#[derive(Debug)]
+pub struct Play {
+    zone: TimeZone,
+    open: Option<Open>,
+    neighbour: Option<EventTime>,
+}
+
+#[derive(Debug)]
+struct Open {
+    extent: Extent,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Entry {
+        level: Level,
+        head: Vec<u8>,
+        block: Vec<u8>,
+        kept: usize,
+    },
+    /// Lines of an entry whose beginning was not read.
+    Stray,
+    Unparsed,
+}
+
+/// Levels of log4j.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Fatal,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+const LEVELS: &[(&[u8], Level)] = &[
+    (b"ERROR", Level::Error),
+    (b"WARN", Level::Warn),
+    (b"INFO", Level::Info),
+    (b"DEBUG", Level::Debug),
+    (b"FATAL", Level::Fatal),
+    (b"TRACE", Level::Trace),
+];
+
+/// What a header says of its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stamp {
+    Full(jiff::civil::DateTime),
+    TimeOnly(Time),
+    None,
+}
+
+/// Ways to write the time, each tried at the beginning of a line: `%d{ISO8601}`, `%d{DATE}`,
+/// `%d{ddMMyy HH:mm:ss}`, `%d{ABSOLUTE}`, none.
+const LAYOUTS: &[fn(&mut Cursor<'_>) -> Option<Stamp>] = &[
+    |cursor| {
+        let date = cursor.iso_date()?;
+        cursor.any_of(b" T")?;
+        Some(Stamp::Full(date.to_datetime(cursor.time_of_day(true)?)))
+    },
+    |cursor| {
+        let date = cursor.named_date()?;
+        cursor.any_of(b" ")?;
+        Some(Stamp::Full(date.to_datetime(cursor.time_of_day(true)?)))
+    },
+    |cursor| {
+        let date = cursor.short_date()?;
+        cursor.any_of(b" ")?;
+        Some(Stamp::Full(date.to_datetime(cursor.time_of_day(true)?)))
+    },
+    |cursor| cursor.time_of_day(true).map(Stamp::TimeOnly),
+    |_| Some(Stamp::None),
+];
+
+impl Play {
+    /// `zone`: of the times, which carry none.
+    pub fn new(zone: TimeZone) -> Play {
+        Play { zone, open: None, neighbour: None }
+    }
+
+    /// As [`super::Parser::line`].
+    pub fn line(&mut self, bytes: &[u8], end: u64, now_ms: i64) -> Option<Parsed> {
+        let Some((stamp, level, message)) = header(bytes) else {
+            return self.further(bytes, end);
+        };
+        let at = self.time(stamp, now_ms);
+        let head = bytes.strip_suffix(message).unwrap_or_default().to_vec();
+        let (mut block, mut kept) = (Vec::new(), 0);
+        keep(&mut block, &mut kept, message);
+        let body = Body::Entry { level, head, block, kept };
+        self.begin(Open { extent: Extent::new(end, Some(at)), body })
+    }
+
+    /// As [`super::Parser::finish`].
+    pub fn finish(&mut self) -> Option<Parsed> {
+        self.open.take().map(Open::close)
+    }
+
+    fn begin(&mut self, open: Open) -> Option<Parsed> {
+        self.open.replace(open).map(Open::close)
+    }
+
+    fn time(&mut self, stamp: Stamp, now_ms: i64) -> EventTime {
+        let at = match stamp {
+            Stamp::Full(local) => {
+                in_zone(local, &self.zone).map(|ms| EventTime { ms, estimated: false })
+            }
+            Stamp::TimeOnly(time) => latest(time, now_ms, &self.zone),
+            Stamp::None => None,
+        };
+        let at = at.unwrap_or_else(|| estimate(self.neighbour, now_ms));
+        self.neighbour = Some(at);
+        at
+    }
+
+    /// A line without header belongs to the entry before it. Where there is none, what looks like the rest
+    /// of an entry is told apart from what is no Play log at all.
+    fn further(&mut self, bytes: &[u8], end: u64) -> Option<Parsed> {
+        let rest_of_entry = looks_like_rest(bytes);
+        if let Some(Open { extent, body }) = &mut self.open {
+            let belongs = match body {
+                Body::Entry { .. } => true,
+                Body::Stray => rest_of_entry,
+                Body::Unparsed => !rest_of_entry,
+            };
+            if belongs && extent.grow(end) {
+                if let Body::Entry { block, kept, .. } = body {
+                    keep(block, kept, b"\n");
+                    keep(block, kept, bytes);
+                }
+                return None;
+            }
+        }
+        let body = if rest_of_entry { Body::Stray } else { Body::Unparsed };
+        self.begin(Open { extent: Extent::new(end, None), body })
+    }
+}
+
+impl Open {
+    fn close(self) -> Parsed {
+        let said = match self.body {
+            Body::Entry { level, head, block, .. } => said(level, &head, &block),
+            Body::Stray => Said::Ignored(CONTINUATION),
+            Body::Unparsed => Said::Unparsed,
+        };
+        self.extent.parsed(said)
+    }
+}
+
+fn said(level: Level, head: &[u8], block: &[u8]) -> Said {
+    let severity = match level {
+        Level::Fatal => Severity::Fatal,
+        Level::Error => Severity::Error,
+        Level::Warn => Severity::Warning,
+        Level::Info => return Said::Ignored("info"),
+        Level::Debug => return Said::Ignored("debug"),
+        Level::Trace => return Said::Ignored("trace"),
+    };
+    let block = clean(block);
+    Said::Application(ApplicationFailure {
+        severity,
+        head: clean(head),
+        error_ids: error_ids(&block),
+        block,
+    })
+}
+
+/// Time, level and message of a header line.
+fn header(bytes: &[u8]) -> Option<(Stamp, Level, &[u8])> {
+    LAYOUTS.iter().find_map(|layout| {
+        let mut cursor = Cursor::new(bytes);
+        let stamp = layout(&mut cursor)?;
+        let rest = cursor.rest().trim_ascii_start();
+        let (word, level) = LEVELS.iter().find(|(word, _)| rest.starts_with(word))?;
+        let rest = rest.get(word.len()..)?.trim_ascii_start().strip_prefix(b"~")?;
+        Some((stamp, *level, rest.strip_prefix(b" ").unwrap_or(rest)))
+    })
+}
+
+/// Blank lines, error ids and the lines of a Java trace.
+fn looks_like_rest(bytes: &[u8]) -> bool {
+    let beginnings: &[&[u8]] = &[b"\t", b" ", b"at ", b"Caused by", b"...", b"@"];
+    bytes.is_empty() || beginnings.iter().any(|beginning| bytes.starts_with(beginning))
+}
+
+/// Lines that are `@` and nine digits of base 26 (Play's own numbering of errors).
+fn error_ids(block: &str) -> Vec<String> {
+    let is_id = |line: &&str| {
+        let digits = line.strip_prefix('@').unwrap_or_default();
+        digits.len() == 9 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'p'))
+    };
+    block.lines().map(str::trim).filter(is_id).take(ERROR_IDS_MAX).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{
+        super::{ENTRY_BYTES_MAX, ENTRY_LINES_MAX},
+        *,
+    };
+
+    const NOW: &str = "2026-11-21T07:00:00Z";
+
+    fn parse(log: &str) -> Vec<Parsed> {
+        let now = NOW.parse::<Timestamp>().unwrap().as_millisecond();
+        let mut parser = Play::new(TimeZone::get("Asia/Jakarta").unwrap());
+        let mut end = 0;
+        let mut parsed = Vec::new();
+        for line in log.split_inclusive('\n') {
+            end += line.len() as u64;
+            parsed.extend(parser.line(line.trim_end_matches('\n').as_bytes(), end, now));
+        }
+        parsed.extend(parser.finish());
+        parsed
+    }
+
+    #[test]
+    fn every_layout_gives_the_time_it_can() {
+        for (line, at, estimated) in [
+            ("2026-11-21 13:03:05,123 ERROR ~ x", "2026-11-21T06:03:05.123Z", false),
+            ("21 Nov 2026 13:03:05,123 ERROR ~ x", "2026-11-21T06:03:05.123Z", false),
+            ("01 Okt 2026 13:03:05,123 ERROR ~ x", "2026-10-01T06:03:05.123Z", false),
+            ("211126 13:03:05 ERROR ~ x", "2026-11-21T06:03:05Z", false),
+            ("13:03:05,123 ERROR ~ x", "2026-11-21T06:03:05.123Z", true),
+            ("23:32:28,792 ERROR ~ x", "2026-11-20T16:32:28.792Z", true),
+            ("ERROR ~ x", NOW, true),
+        ] {
+            let parsed = parse(line);
+            let ms = at.parse::<Timestamp>().unwrap().as_millisecond();
+            assert_eq!(parsed[0].at, Some(EventTime { ms, estimated }), "{line}");
+            assert!(matches!(&parsed[0].said, Said::Application(f) if f.block == "x"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_block_reaches_to_the_next_header_and_gives_its_error_id() {
+        let log = "13:03:05,123 ERROR ~ \n\n@6f02fa9dd\nInternal Server Error (500) for request GET /\n\nOops\n\tat a.B.c(D.java:1)\n13:03:06,000 INFO  ~ selesai\n";
+        let parsed = parse(log);
+        assert_eq!(parsed.iter().map(|p| p.lines).collect::<Vec<_>>(), [7, 1]);
+        let Said::Application(failure) = &parsed[0].said else { panic!("{parsed:?}") };
+        assert_eq!(failure.error_ids, ["@6f02fa9dd"]);
+        assert_eq!(failure.head, "13:03:05,123 ERROR ~ ");
+        assert_eq!(parsed[1].said, Said::Ignored("info"));
+    }
+
+    #[test]
+    fn each_level_has_its_fate() {
+        for (level, severity) in
+            [("WARN ", Severity::Warning), ("ERROR", Severity::Error), ("FATAL", Severity::Fatal)]
+        {
+            let parsed = parse(&format!("{level} ~ x\n"));
+            assert!(matches!(&parsed[0].said, Said::Application(f) if f.severity == severity));
+        }
+        for (level, rule) in [("INFO ", "info"), ("DEBUG", "debug"), ("TRACE", "trace")] {
+            assert_eq!(parse(&format!("{level} ~ x\n"))[0].said, Said::Ignored(rule));
+        }
+    }
+
+    #[test]
+    fn the_rest_of_an_entry_is_told_apart_from_what_is_no_play_log() {
+        let parsed = parse("\tat a.B.c(D.java:1)\n\nroot:x:0:0\nERROR ~ x\n");
+        let fates: Vec<_> = parsed.iter().map(|p| (p.lines, p.said.clone())).take(2).collect();
+        assert_eq!(fates, [(2, Said::Ignored(CONTINUATION)), (1, Said::Unparsed)]);
+    }
+
+    #[test]
+    fn a_huge_entry_is_cut_but_its_lines_are_counted() {
+        let log = format!("ERROR ~ x\n{}", "\tat a.B.c(D.java:1)\n".repeat(9_000));
+        let parsed = parse(&log);
+        assert_eq!((parsed.len(), parsed[0].lines), (1, 9_001));
+        assert!(
+            matches!(&parsed[0].said, Said::Application(f) if f.block.len() <= ENTRY_BYTES_MAX)
+        );
+    }
+
+    #[test]
+    fn an_entry_without_end_is_closed() {
+        let log = format!("ERROR ~ x\n{}", "\tx\n".repeat(15_000));
+        let lines: Vec<_> = parse(&log).iter().map(|p| p.lines).collect();
+        assert_eq!(lines, [ENTRY_LINES_MAX, 15_001 - ENTRY_LINES_MAX]);
+    }
+}

@@ -1,0 +1,255 @@
+//! Times as logs write them: with or without date, zone and year.
+
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime, Time},
+    tz::{Offset, TimeZone},
+};
+
+use crate::domain::EventTime;
+
+/// A line may be stamped a little later than the moment at which the agent believes to read it: such a
+/// time of day is now, not yesterday.
+const AHEAD_MS_MAX: i64 = 60_000;
+
+/// Zone abbreviations met on Indonesian servers, seconds east of UTC.
+const ZONES: &[(&str, i32)] =
+    &[("WIB", 7 * 3600), ("WITA", 8 * 3600), ("WIT", 9 * 3600), ("UTC", 0), ("GMT", 0), ("Z", 0)];
+
+/// Months as Java writes them short, English and Indonesian, lower case.
+const MONTHS: &[(&str, i8)] = &[
+    ("jan", 1),
+    ("feb", 2),
+    ("peb", 2),
+    ("mar", 3),
+    ("apr", 4),
+    ("may", 5),
+    ("mei", 5),
+    ("jun", 6),
+    ("jul", 7),
+    ("aug", 8),
+    ("agu", 8),
+    ("agt", 8),
+    ("ags", 8),
+    ("sep", 9),
+    ("oct", 10),
+    ("okt", 10),
+    ("nov", 11),
+    ("nop", 11),
+    ("dec", 12),
+    ("des", 12),
+];
+
+/// Reads from the beginning of a text, piece by piece; each piece it finds it takes away.
+#[derive(Clone, Debug)]
+pub struct Cursor<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    /// At the beginning of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Cursor<'a> {
+        Cursor { rest: bytes }
+    }
+
+    /// What has not been taken.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// One of `bytes`.
+    pub fn any_of(&mut self, bytes: &[u8]) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        bytes.contains(first).then(|| {
+            self.rest = rest;
+            *first
+        })
+    }
+
+    /// A number of `least` to `most` digits.
+    pub fn number(&mut self, least: usize, most: usize) -> Option<i32> {
+        let length = self.rest.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.rest.split_at_checked(length).filter(|_| length >= least)?;
+        self.rest = rest;
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    }
+
+    /// `14:03:05`, with `,123` or `.123456` where `fraction` allows.
+    pub fn time_of_day(&mut self, fraction: bool) -> Option<Time> {
+        let hour = self.number(2, 2)?;
+        self.any_of(b":")?;
+        let minute = self.number(2, 2)?;
+        self.any_of(b":")?;
+        let second = self.number(2, 2)?;
+        let mut nanosecond = 0;
+        if fraction && self.any_of(b",.").is_some() {
+            nanosecond = self.fraction()?;
+        }
+        // A leap second is told as the second before it.
+        let second = second.min(59);
+        Time::new(small(hour)?, small(minute)?, small(second)?, nanosecond).ok()
+    }
+
+    /// Up to nine digits after the decimal mark, as nanoseconds.
+    fn fraction(&mut self) -> Option<i32> {
+        let before = self.rest.len();
+        let value = self.number(1, 9)?;
+        let digits = u32::try_from(before - self.rest.len()).ok()?;
+        value.checked_mul(10_i32.checked_pow(9_u32.checked_sub(digits)?)?)
+    }
+
+    /// `2026-11-21`.
+    pub fn iso_date(&mut self) -> Option<Date> {
+        let year = self.number(4, 4)?;
+        self.any_of(b"-")?;
+        let month = self.number(2, 2)?;
+        self.any_of(b"-")?;
+        date(year, month, self.number(2, 2)?)
+    }
+
+    /// `21 Nov 2026`.
+    pub fn named_date(&mut self) -> Option<Date> {
+        let day = self.number(1, 2)?;
+        self.any_of(b" ")?;
+        let length = self.rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (name, rest) = self.rest.split_at_checked(length)?;
+        let short = name.get(..3)?.to_ascii_lowercase();
+        let (_, month) = MONTHS.iter().find(|(known, _)| known.as_bytes() == short)?;
+        self.rest = rest;
+        self.any_of(b". ")?;
+        self.any_of(b" ");
+        date(self.number(4, 4)?, i32::from(*month), day)
+    }
+
+    /// `211126`: day, month, year.
+    pub fn short_date(&mut self) -> Option<Date> {
+        let day = self.number(2, 2)?;
+        let month = self.number(2, 2)?;
+        date(2000 + self.number(2, 2)?, month, day)
+    }
+}
+
+fn small(number: i32) -> Option<i8> {
+    i8::try_from(number).ok()
+}
+
+fn date(year: i32, month: i32, day: i32) -> Option<Date> {
+    Date::new(i16::try_from(year).ok()?, small(month)?, small(day)?).ok()
+}
+
+/// A local time of the log's zone. A time that the clock shows twice is the first of the two.
+pub fn in_zone(local: DateTime, zone: &TimeZone) -> Option<i64> {
+    zone.to_ambiguous_timestamp(local).compatible().ok().map(Timestamp::as_millisecond)
+}
+
+/// A time with the zone that the line names, or in the log's zone where it names none. A name nobody
+/// here knows is taken for the log's zone, and the time is an estimate unless that zone bears the name.
+pub fn with_zone(local: DateTime, name: &str, zone: &TimeZone) -> Option<EventTime> {
+    if name.is_empty() {
+        return in_zone(local, zone).map(|ms| EventTime { ms, estimated: false });
+    }
+    let known = ZONES.iter().find(|(known, _)| *known == name).map(|(_, seconds)| *seconds);
+    if let Some(seconds) = known.or_else(|| numeric_offset(name)) {
+        let offset = Offset::from_seconds(seconds).ok()?;
+        let ms = offset.to_timestamp(local).ok()?.as_millisecond();
+        return Some(EventTime { ms, estimated: false });
+    }
+    let ms = in_zone(local, zone)?;
+    let own = Timestamp::from_millisecond(ms).ok()?;
+    let estimated = zone.to_offset_info(own).abbreviation() != name;
+    Some(EventTime { ms, estimated })
+}
+
+/// `+07`, `+0730`, `-03:30` in seconds east of UTC.
+fn numeric_offset(name: &str) -> Option<i32> {
+    let mut cursor = Cursor::new(name.as_bytes());
+    let sign = if cursor.any_of(b"+-")? == b'-' { -1 } else { 1 };
+    let hours = cursor.number(2, 2)?;
+    cursor.any_of(b":");
+    let minutes = cursor.number(2, 2).unwrap_or(0);
+    cursor.rest().is_empty().then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// A time of day without date: the latest such moment that is not in the future.
+pub fn latest(time: Time, now_ms: i64, zone: &TimeZone) -> Option<EventTime> {
+    let now = Timestamp::from_millisecond(now_ms.checked_add(AHEAD_MS_MAX)?).ok()?;
+    let today = zone.to_datetime(now).date();
+    let yesterday = today.yesterday().ok()?;
+    [today, yesterday]
+        .into_iter()
+        .filter_map(|day| in_zone(day.to_datetime(time), zone))
+        .find(|ms| *ms <= now.as_millisecond())
+        .map(|ms| EventTime { ms, estimated: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(text: &str) -> i64 {
+        text.parse::<Timestamp>().unwrap().as_millisecond()
+    }
+
+    fn wita() -> TimeZone {
+        TimeZone::get("Asia/Makassar").unwrap()
+    }
+
+    fn local() -> DateTime {
+        "2026-11-21T14:03:05.123".parse().unwrap()
+    }
+
+    #[test]
+    fn the_zone_a_line_names_goes_before_the_logs_zone() {
+        for (name, expected) in [
+            ("WIB", "2026-11-21T07:03:05.123Z"),
+            ("WITA", "2026-11-21T06:03:05.123Z"),
+            ("WIT", "2026-11-21T05:03:05.123Z"),
+            ("UTC", "2026-11-21T14:03:05.123Z"),
+            ("+0730", "2026-11-21T06:33:05.123Z"),
+            ("-03:30", "2026-11-21T17:33:05.123Z"),
+            ("+08", "2026-11-21T06:03:05.123Z"),
+            ("", "2026-11-21T06:03:05.123Z"),
+        ] {
+            let expected = EventTime { ms: utc(expected), estimated: false };
+            assert_eq!(with_zone(local(), name, &wita()), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_zone_name_makes_the_time_an_estimate() {
+        assert!(with_zone(local(), "CEST", &wita()).unwrap().estimated);
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        assert!(!with_zone(local(), "CET", &berlin).unwrap().estimated);
+    }
+
+    #[test]
+    fn a_time_without_date_is_the_latest_that_is_not_in_the_future() {
+        let time: Time = "23:59:59".parse().unwrap();
+        let just_after_midnight = utc("2026-11-21T16:00:10Z");
+        let found = latest(time, just_after_midnight, &wita()).unwrap();
+        assert_eq!(found, EventTime { ms: utc("2026-11-21T15:59:59Z"), estimated: true });
+    }
+
+    #[test]
+    fn a_time_of_day_slightly_ahead_is_not_taken_for_yesterday() {
+        let now = utc("2026-11-21T06:00:00Z");
+        let time: Time = "14:00:02".parse().unwrap();
+        assert_eq!(latest(time, now, &wita()).unwrap().ms, now + 2_000);
+    }
+
+    #[test]
+    fn months_are_read_in_english_and_indonesian() {
+        for (text, month) in
+            [("1 Mei 2026", 5), ("01 Agu 2026", 8), ("21 Oct 2026", 10), ("31 Des 2026", 12)]
+        {
+            assert_eq!(Cursor::new(text.as_bytes()).named_date().unwrap().month(), month);
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_refused() {
+        assert_eq!(Cursor::new(b"2026-02-30").iso_date(), None);
+        assert_eq!(Cursor::new(b"311326").short_date(), None);
+        assert_eq!(Cursor::new(b"25:00:00").time_of_day(true), None);
+    }
+}

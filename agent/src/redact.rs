@@ -1,1 +1,0 @@
-//! Replaces what must not leave the server, before anything is grouped.

@@ -1,0 +1,105 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn text(input: &str) -> String {
+    Redactor::default().text(input)
+}
+
+#[test]
+fn every_rule_does_to_its_samples_what_the_table_says() {
+    for (rule, pattern) in RULES.iter().zip(PATTERNS.iter()) {
+        assert!(!rule.samples.is_empty(), "{} has no sample", rule.name);
+        for (input, expected) in rule.samples {
+            let made = apply(rule, pattern, input, &mut 0).unwrap_or_else(|| (*input).to_owned());
+            assert_eq!(made, *expected, "{}", rule.name);
+        }
+    }
+}
+
+#[test]
+fn names_of_rules_are_unique() {
+    let mut names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
+    names.extend([SQL_LITERAL, QUOTED_TEXT]);
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
+fn a_statement_keeps_its_shape_and_loses_its_values() {
+    let mut redactor = Redactor::default();
+    assert_eq!(
+        redactor.statement(
+            "SELECT a1 FROM \"T\" WHERE n = 'Budi' AND h > 1500 /* x */ AND \"Budi S\" = $1"
+        ),
+        "SELECT a1 FROM \"T\" WHERE n = ? AND h > ?   AND \"?\" = $1"
+    );
+    assert_eq!(redactor.take(), [(SQL_LITERAL, 3)]);
+    assert_eq!(redactor.take(), []);
+}
+
+#[test]
+fn a_statement_that_lost_its_quotes_loses_its_values_too() {
+    let made = Redactor::default()
+        .broken_statement("select * from p where e = budi@contoh.id and n = n3201234567890123");
+    assert!(!made.contains("budi") && !made.contains("3201"), "{made}");
+}
+
+#[test]
+fn the_statements_of_a_deadlock_are_read_one_by_one() {
+    let detail = "Process 12 waits for ShareLock on transaction 345; blocked by process 13.\n\
+                  Process 12: UPDATE p SET isi = 'Bud\n\
+                  Process 13: UPDATE p SET isi = 'Siti' WHERE id = 7";
+    assert_eq!(
+        Redactor::default().detail(detail),
+        "Process ? waits for ShareLock on transaction ?; blocked by process ?\n\
+         Process ?: UPDATE p SET isi = ?Process ?: UPDATE p SET isi = ? WHERE id = ?"
+    );
+}
+
+#[test]
+fn a_statement_quoted_in_a_context_loses_its_values() {
+    let context = "SQL statement \"INSERT INTO p VALUES (7, 'Budi', 'a\"b')\"\nCOPY p, line 3, column nama: \"Siti\"";
+    let made = Redactor::default().detail(context);
+    assert!(!made.contains("Budi") && !made.contains("Siti") && !made.contains('b'), "{made}");
+}
+
+#[test]
+fn sql_within_prose_loses_its_values() {
+    assert_eq!(
+        text("gagal: insert into p values (7, 'Budi')\nlagi 12"),
+        "gagal: insert into p values (?, ?)\nlagi 12"
+    );
+}
+
+#[test]
+fn what_names_the_error_survives() {
+    for message in [
+        "duplicate key value violates unique constraint \"peserta_pkey\"",
+        "relation \"public.lelang\" does not exist",
+        "java.lang.NullPointerException\n\tat controllers.Lelang.view(Lelang.java:88)",
+        "@6f02fa9dd\nInternal Server Error (500) for request GET /lelang/123",
+        "could not serialize access due to concurrent update",
+    ] {
+        assert_eq!(text(message), message);
+    }
+}
+
+#[test]
+fn replacements_are_counted_by_rule() {
+    let mut redactor = Redactor::default();
+    redactor.text("budi@contoh.id dan siti@contoh.id, 3201234567890123");
+    assert_eq!(redactor.take(), [("email", 2), ("nik", 1)]);
+}
+
+proptest! {
+    #[test]
+    fn no_text_stops_the_redactor(input in any::<String>()) {
+        let mut redactor = Redactor::default();
+        redactor.text(&input);
+        redactor.detail(&input);
+        redactor.broken_statement(&input);
+    }
+}

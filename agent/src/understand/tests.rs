@@ -1,0 +1,451 @@
+use jiff::{Timestamp, tz::TimeZone};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{domain::Severity, parse::ENTRY_BYTES_MAX};
+
+const POSTGRES: &str = include_str!("../parse/fixtures/postgresql.log");
+const PLAY: &str = include_str!("../parse/fixtures/spse4.4.log");
+
+fn now() -> i64 {
+    "2026-11-21T08:00:00Z".parse::<Timestamp>().unwrap().as_millisecond()
+}
+
+fn stream(format: &LogFormat) -> LogStream {
+    LogStream::new(format, None, TimeZone::get("Asia/Jakarta").unwrap(), None)
+}
+
+fn postgres() -> LogFormat {
+    LogFormat::PostgresStderr { cluster: "spse".into(), prefix: None }
+}
+
+/// Entries of `log` read from `offset` on, by a stream that knows nothing of what was before.
+fn read_from(
+    format: &LogFormat,
+    log: &[u8],
+    offset: u64,
+) -> (Vec<Entry>, Vec<(&'static str, u64)>) {
+    let mut stream = stream(format);
+    let mut entries = Vec::new();
+    let mut end = offset;
+    let rest = log.get(usize::try_from(offset).unwrap()..).unwrap();
+    for line in rest.split_inclusive(|byte| *byte == b'\n') {
+        end += line.len() as u64;
+        entries.extend(stream.line(line.strip_suffix(b"\n").unwrap_or(line), end, now()));
+    }
+    entries.extend(stream.finish());
+    (entries, stream.take_redactions())
+}
+
+fn read(format: &LogFormat, log: &str) -> Vec<Entry> {
+    read_from(format, log.as_bytes(), 0).0
+}
+
+fn errors(entries: &[Entry]) -> Vec<&ErrorEvent> {
+    let error = |entry: &'_ Entry| matches!(entry.event, Some(Event::Error(_)));
+    entries
+        .iter()
+        .filter(|entry| error(entry))
+        .filter_map(|entry| match &entry.event {
+            Some(Event::Error(error)) => Some(error),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What is counted of an entry.
+fn essence(entry: &Entry) -> (u64, u64, Fate, Option<u64>) {
+    let fingerprint = entry.event.as_ref().map(|event| match event {
+        Event::Error(error) => error.group.fingerprint,
+        Event::Query(query) => query.group.fingerprint,
+    });
+    (entry.lines, entry.end, entry.fate, fingerprint)
+}
+
+#[test]
+fn the_postgresql_fixture_is_understood_to_its_last_line() {
+    let entries = read(&postgres(), POSTGRES);
+    let groups: Vec<_> = errors(&entries)
+        .iter()
+        .map(|error| (error.group.class, error.group.severity, error.group.template.as_str()))
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            (
+                "database.unique_violation",
+                Severity::Error,
+                "duplicate key value violates unique constraint \"peserta_nik_key\""
+            ),
+            (
+                "database.invalid_value",
+                Severity::Error,
+                "invalid input syntax for type integer: \"<text>\""
+            ),
+            ("database.deadlock", Severity::Error, "deadlock detected"),
+            (
+                "database.authentication",
+                Severity::Fatal,
+                "password authentication failed for user \"<text>\""
+            ),
+            ("database.missing_object", Severity::Error, "relation \"jadwal_lama\" does not exist"),
+            (
+                "database.disk_full",
+                Severity::Error,
+                "could not extend file \"<text>\": No space left on device"
+            ),
+            ("database.other", Severity::Warning, "there is no transaction in progress"),
+            (
+                "database.unique_violation",
+                Severity::Error,
+                "duplicate key value violates unique constraint \"peserta_nik_key\""
+            ),
+            (
+                "database.corruption",
+                Severity::Panic,
+                "could not read block <n> of relation base/<n>: read only <n> of <n> bytes"
+            ),
+        ]
+    );
+    assert!(entries.iter().all(|entry| entry.fate != Fate::Unparsed));
+    assert!(entries.iter().all(|entry| entry.at.is_some_and(|at| !at.estimated)));
+}
+
+#[test]
+fn queries_of_the_log_bear_cluster_and_database() {
+    let entries = read(&postgres(), POSTGRES);
+    let queries: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| match &entry.event {
+            Some(Event::Query(query)) => Some((
+                query.group.database.as_str(),
+                query.group.template.as_str(),
+                query.duration_us,
+            )),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        queries,
+        [
+            ("spse/epns_prod", "select * from lelang where lls_id = ?", 1_234_567),
+            (
+                "spse/epns_prod",
+                "select p.nama from peserta p where p.lls_id = ? and p.status in (?)",
+                88_000
+            ),
+        ]
+    );
+}
+
+#[test]
+fn the_play_fixture_is_understood_to_its_last_line() {
+    let entries = read(&LogFormat::Play, PLAY);
+    let groups: Vec<_> = errors(&entries)
+        .iter()
+        .map(|error| {
+            (
+                error.group.class,
+                error.group.failed_transaction,
+                error.group.template.as_str(),
+                error.error_ids.join(" "),
+            )
+        })
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            (
+                "application.bug",
+                true,
+                "java.lang.NullPointerException at controllers.lelang.LelangCtr.view",
+                "@8f02fa9dd".to_owned()
+            ),
+            (
+                "application.login",
+                false,
+                "Login gagal untuk pengguna: <value>, alamat <n>",
+                String::new()
+            ),
+            (
+                "database.unique_violation",
+                true,
+                "javax.persistence.PersistenceException caused by org.postgresql.util.PSQLException: ERROR: duplicate key value violates unique constraint \"peserta_nik_key\" at models.lelang.Peserta.simpan",
+                "@8f02fa9de".to_owned()
+            ),
+            (
+                "application.mail",
+                true,
+                "Gagal mengirim email ke <email>: javax.mail.MessagingException: Could not connect to SMTP host: mail.contoh.go.id, port: <n>",
+                String::new()
+            ),
+        ]
+    );
+    assert!(entries.iter().all(|entry| entry.fate != Fate::Unparsed));
+}
+
+#[test]
+fn nothing_personal_of_the_fixtures_leaves_the_server() {
+    let mut seen = String::new();
+    for (format, log) in [(postgres(), POSTGRES), (LogFormat::Play, PLAY)] {
+        for error in errors(&read(&format, log)) {
+            seen.push_str(&format!(
+                "{}\n{}\n{:?}\n",
+                error.group.template, error.exemplar, error.error_ids
+            ));
+        }
+    }
+    for secret in [
+        "Budi",
+        "Siti",
+        "budi",
+        "siti",
+        "3201",
+        "0812",
+        "10.20.30.44",
+        "Melati",
+        "rahasia",
+        "1750000",
+    ] {
+        assert!(!seen.contains(secret), "{secret} in\n{seen}");
+    }
+}
+
+#[test]
+fn the_same_statement_has_one_fingerprint_from_the_log_and_from_the_view() {
+    let entries = read(
+        &postgres(),
+        "2026-11-21 14:03:05 WIB [812] epns@epns_prod LOG:  duration: 1.000 ms  execute <unnamed>: SELECT * FROM lelang WHERE lls_id = -7 AND nama IN ('a', 'b') LIMIT 10\n",
+    );
+    let Some(Event::Query(from_log)) = &entries[0].event else { panic!("{entries:?}") };
+    let delta = |text: &str, calls| StatementDelta {
+        database: "epns_prod".to_owned(),
+        text: text.to_owned(),
+        calls,
+        total_us: 10,
+        rows: 1,
+    };
+    let from_view = statements(
+        "spse",
+        vec![
+            delta("SELECT * FROM lelang WHERE lls_id = $1 AND nama IN ($2, $3) LIMIT $4", 2),
+            delta("SELECT * FROM lelang WHERE lls_id = $1 AND nama IN ($2) LIMIT $3", 3),
+            delta("SELECT 1", 4),
+        ],
+    );
+    assert_eq!(from_view.len(), 2);
+    let (group, count) = &from_view[0];
+    assert_eq!(
+        (group.fingerprint, &group.template),
+        (from_log.group.fingerprint, &from_log.group.template)
+    );
+    assert_eq!(
+        (group.source, group.database.as_str()),
+        (QuerySource::StatementsView, "spse/epns_prod")
+    );
+    assert_eq!(*count, QueryCount { calls: 5, total_us: 20, max_us: 0, rows: 2 });
+}
+
+#[test]
+fn entries_before_the_start_are_not_counted() {
+    let start = "2026-11-21T07:03:06Z".parse::<Timestamp>().unwrap().as_millisecond();
+    let mut stream = LogStream::new(&postgres(), None, TimeZone::UTC, Some(start));
+    stream.line(b"2026-11-21 14:03:05 WIB [1] ERROR:  a", 38, now());
+    let old = stream.line(b"2026-11-21 14:03:06 WIB [1] ERROR:  a", 76, now()).unwrap();
+    assert!(old.fate == Fate::BeforeStart && old.event.is_none());
+    assert_eq!(stream.finish().unwrap().fate, Fate::Counted);
+}
+
+#[test]
+fn one_group_is_held_once_however_often_it_occurs() {
+    let entries =
+        read(&postgres(), &"2026-11-21 14:03:05 WIB [1] ERROR:  deadlock detected\n".repeat(3));
+    let errors = errors(&entries);
+    assert!(Arc::ptr_eq(&errors[0].group, &errors[2].group));
+}
+
+#[test]
+fn groups_kept_at_hand_are_bounded() {
+    let mut groups = HashMap::new();
+    for key in 0..3 * GROUPS_KEPT_MAX as u64 {
+        kept(&mut groups, key, || key);
+        assert!(groups.len() <= GROUPS_KEPT_MAX);
+    }
+}
+
+#[test]
+fn an_exemplar_keeps_the_contracts_limit() {
+    let log = format!("ERROR ~ é{}\n", "é".repeat(ENTRY_BYTES_MAX));
+    let entries = read(&LogFormat::Play, &log);
+    assert!(errors(&entries)[0].exemplar.len() <= EXEMPLAR_BYTES_MAX);
+}
+
+/// Lines of both formats, whole and broken, as a log may mix them.
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(
+        POSTGRES
+            .lines()
+            .chain(PLAY.lines())
+            .map(|line| line.as_bytes().to_vec())
+            .collect::<Vec<_>>(),
+    );
+    let odd = prop::sample::select(vec![
+        b"".to_vec(),
+        b"\r".to_vec(),
+        b"\tlanjutan".to_vec(),
+        b"bukan log".to_vec(),
+        b"\xff\xfe\x00".to_vec(),
+        b"2026-11-21 14:03:05 WIB [813] HINT:  x".to_vec(),
+    ]);
+    prop_oneof![6 => known, 2 => odd, 1 => prop::collection::vec(any::<u8>().prop_filter("one line", |b| *b != b'\n'), 0..40)]
+}
+
+fn log() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(line(), 0..60)
+        .prop_map(|lines| lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect())
+}
+
+/// Every kind of secret. None is a part of another or of the lines they are planted in.
+const SECRETS: &[&str] = &[
+    "budi.santoso@contoh.go.id",
+    "081298765432",
+    "+6281298765432",
+    "0812-9876-5432",
+    "3201987654321098",
+    "98.765.432.1-098.000",
+    "987654321098765",
+    "eyJhbGciOiJIUzI1.eyJzdWIiOiJi.c2lnbmF0dXJl",
+    "4f3c2b1a9988776655aabbcc",
+    "0b5d1c9e-1111-4222-8333-abcdefabcdef",
+    "Rp 1.987.654.321,00",
+    "10.98.76.54",
+];
+
+/// Texts that no shape gives away: secret by where they stand.
+const PLACES: &[&str] = &[
+    "invalid input syntax for type integer: \"{}\"",
+    "password authentication failed for user \"{}\"",
+    "syntax error at or near \"{}\"",
+    "date/time field value out of range: \"{}\"",
+    "nilai '{}' ditolak",
+    "koneksi postgres://epns:{}@db.contoh.go.id/epns gagal",
+    "koneksi host=db password={} dbname=epns gagal",
+    "ALTER ROLE epns WITH PASSWORD '{}'",
+    "ALTER ROLE epns WITH PASSWORD {}",
+    "Cookie: PLAY_SESSION={}",
+    "Authorization: Basic {}",
+    "request GET /masuk?token={}",
+    "authenticityToken={}",
+    "Key (nama)=({}) already exists.",
+    "Failing row contains (7, {}, null).",
+    "select * from peserta where nama = '{}'",
+    "insert into peserta values ('{}', 7)",
+    "nama: {}, kode 7",
+    "{\"password\":\"{}\"}",
+];
+
+/// What leaves the server of a log, as one text.
+fn what_leaves(format: &LogFormat, log: &str) -> String {
+    let mut seen = String::new();
+    for entry in read(format, log) {
+        match entry.event {
+            Some(Event::Error(e)) => {
+                seen.push_str(&format!(
+                    "{}\n{}\n{}\n",
+                    e.group.template,
+                    e.exemplar,
+                    e.error_ids.join(" ")
+                ));
+            }
+            Some(Event::Query(query)) => seen.push_str(&query.group.template),
+            None => {}
+        }
+    }
+    seen
+}
+
+/// A text planted wherever the two formats carry text.
+fn logs_with(planted: &str) -> Vec<(LogFormat, String)> {
+    let head = "2026-11-21 14:03:05 WIB [812] epns@epns_prod";
+    let further = |label: &str| format!("{head} ERROR:  gagal\n{head} {label}:  {planted}\n");
+    let mut logs = vec![
+        (postgres(), format!("{head} ERROR:  {planted}\n")),
+        (postgres(), format!("{head} WARNING:  a\n\t{planted}\n")),
+        (LogFormat::Play, format!("ERROR ~ {planted}\n")),
+        (
+            LogFormat::Play,
+            format!(
+                "WARN ~ \n\n@6f02fa9dd\n{planted}\n\njava.lang.Error: {planted}\n\tat a.B.c(D.java:1)\nCaused by: x.Y.ZException: {planted}\n\tat a.B.c(D.java:1)\n"
+            ),
+        ),
+    ];
+    logs.extend(
+        ["DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY"]
+            .map(|label| (postgres(), further(label))),
+    );
+    logs
+}
+
+#[test]
+fn secrets_of_every_shape_are_found_in_every_place() {
+    for secret in SECRETS {
+        for around in ["{}", "nilai {} ditolak", "({})", "a={},b", "'{}'", "\"{}\"", "kepada <{}>"]
+        {
+            for (format, log) in logs_with(&around.replace("{}", secret)) {
+                let seen = what_leaves(&format, &log);
+                assert!(!seen.contains(secret), "{secret} of\n{log}in\n{seen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bytes_of_one_log_give_the_same_counts_from_every_entry_on() {
+    for (format, log) in [(postgres(), POSTGRES), (LogFormat::Play, PLAY)] {
+        let whole = read(&format, log);
+        for (index, entry) in whole.iter().enumerate() {
+            let (rest, _) = read_from(&format, log.as_bytes(), entry.end);
+            let expected: Vec<_> = whole.iter().skip(index + 1).map(essence).collect();
+            assert_eq!(rest.iter().map(essence).collect::<Vec<_>>(), expected);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_line_has_exactly_one_fate(log in log(), play in any::<bool>()) {
+        let format = if play { LogFormat::Play } else { postgres() };
+        let (entries, _) = read_from(&format, &log, 0);
+        let lines = log.iter().filter(|byte| **byte == b'\n').count() as u64;
+        prop_assert_eq!(entries.iter().map(|entry| entry.lines).sum::<u64>(), lines);
+        prop_assert_eq!(entries.last().map_or(0, |entry| entry.end), log.len() as u64);
+        for entry in &entries {
+            prop_assert_eq!(entry.event.is_some(), entry.fate == Fate::Counted);
+        }
+    }
+
+    #[test]
+    fn reading_resumes_after_any_entry_as_if_it_had_not_stopped(
+        log in log(), play in any::<bool>(), at in any::<prop::sample::Index>()
+    ) {
+        let format = if play { LogFormat::Play } else { postgres() };
+        let (whole, _) = read_from(&format, &log, 0);
+        prop_assume!(!whole.is_empty());
+        let stop = at.index(whole.len());
+        let (rest, _) = read_from(&format, &log, whole[stop].end);
+        let expected: Vec<_> = whole.iter().skip(stop + 1).map(essence).collect();
+        prop_assert_eq!(rest.iter().map(essence).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_secret_by_its_place_is_found_there(secret in "[A-Z][a-z]{5}[0-9]{3}") {
+        for place in PLACES {
+            for (format, log) in logs_with(&place.replace("{}", &secret)) {
+                let seen = what_leaves(&format, &log);
+                prop_assert!(!seen.contains(&secret), "{} of\n{}in\n{}", secret, log, seen);
+            }
+        }
+    }
+}
