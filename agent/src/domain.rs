@@ -157,6 +157,19 @@ pub struct SourcePosition {
     pub last_event_ms: i64,
 }
 
+/// All that is needed to resume one log after a restart. Stays on this machine: the wire carries the
+/// last of `files` only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceProgress {
+    /// Key of the log.
+    pub source: SourceKey,
+    /// Older entries are not counted; fixed when the log was first seen, so that a restart in a later
+    /// month does not move it.
+    pub not_before_ms: Option<i64>,
+    /// Every file known, in the order of reading; the last is the one being read.
+    pub files: Vec<SourcePosition>,
+}
+
 /// Which file this is (never its name).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
