@@ -170,6 +170,21 @@ pub struct SourceProgress {
     pub files: Vec<SourcePosition>,
 }
 
+impl SourceProgress {
+    /// Files remembered of one log; the longest unread are forgotten first. A log kept in seven weekly
+    /// files or rotated each hour stays well below.
+    pub const FILES_MAX: usize = 64;
+
+    /// Notes how far a file is counted and makes it the one being read.
+    pub fn note(&mut self, position: SourcePosition) {
+        self.files.retain(|known| !known.identity.is_same_inode(&position.identity));
+        if self.files.len() >= Self::FILES_MAX {
+            self.files.remove(0);
+        }
+        self.files.push(position);
+    }
+}
+
 /// Which file this is (never its name).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
@@ -181,6 +196,13 @@ pub struct FileIdentity {
     pub head_hash: u64,
     /// How many bytes the hash covers.
     pub head_bytes: u32,
+}
+
+impl FileIdentity {
+    /// Whether both name the same place on disk, whatever its content.
+    pub fn is_same_inode(&self, other: &FileIdentity) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
 }
 
 /// Something that should have been counted and cannot be; declared, never silent.
