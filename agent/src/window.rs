@@ -8,13 +8,10 @@ mod groups;
 mod host;
 mod observe;
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::domain::{
-    BatchContent, DatabaseFacts, DatabaseSample, Entry, ErrorEvent, ErrorCount, Event, EventTime,
+    BatchContent, DatabaseFacts, DatabaseSample, Entry, ErrorCount, ErrorEvent, Event, EventTime,
     Fate, Gap, HostSample, LineFates, Minute, QueryCount, QueryEvent, QueryGroup, SourceKey,
     SourcePosition, SourceProgress,
 };

@@ -177,11 +177,7 @@ impl Link {
         }
     }
 
-    async fn welcomed(
-        &self,
-        stored: Ranges,
-        positions: Vec<SourcePosition>,
-    ) -> Result<(), Ended> {
+    async fn welcomed(&self, stored: Ranges, positions: Vec<SourcePosition>) -> Result<(), Ended> {
         let decide = move |spool: &mut Spool| {
             let course = course(&stored, spool.highest_seq());
             if course == Course::Send {
@@ -374,4 +370,3 @@ fn advice(refused: &Refused) -> String {
 fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
-

@@ -13,7 +13,7 @@ use crate::{
     spool::{Ranges, Stored},
 };
 
-/// Version of the functions behind fingerprints.
+/// Version of the functions behind fingerprints (`group`).
 const FINGERPRINT_VERSION: u32 = 1;
 /// Version of the redaction rules.
 const REDACTION_VERSION: u32 = 1;
@@ -27,8 +27,15 @@ pub(super) type Incoming = v1::CollectorMessage;
 /// What the collector said.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Welcome { stored: Ranges, positions: Vec<SourcePosition>, in_flight_max: u32 },
-    Ack { epoch: Vec<u8>, stored: Vec<(u64, u64)> },
+    Welcome {
+        stored: Ranges,
+        positions: Vec<SourcePosition>,
+        in_flight_max: u32,
+    },
+    Ack {
+        epoch: Vec<u8>,
+        stored: Vec<(u64, u64)>,
+    },
     Refusal(Refused),
     /// A message of a newer contract.
     Unknown,
@@ -147,10 +154,10 @@ fn refusal_reason(reason: v1::refusal::Reason) -> RefusalReason {
 fn content_of(content: &BatchContent) -> v1::BatchContent {
     let groups = (0u32..).zip(&content.groups).map(|(id, group)| error_group(id, group));
     let queries = (0u32..).zip(&content.queries).map(|(id, query)| query_group(id, query));
-    let redactions = content.redactions.iter().map(|(rule, count)| v1::RedactionCount {
-        rule: (*rule).to_owned(),
-        count: *count,
-    });
+    let redactions = content
+        .redactions
+        .iter()
+        .map(|(rule, count)| v1::RedactionCount { rule: (*rule).to_owned(), count: *count });
     v1::BatchContent {
         groups: groups.collect(),
         queries: queries.collect(),

@@ -67,7 +67,9 @@ pub enum AppendError {
         dir: String,
     },
     /// Anything else the disk said.
-    #[error("the spool {dir} cannot be written ({error}); look at its disk: until then logs wait unread")]
+    #[error(
+        "the spool {dir} cannot be written ({error}); look at its disk: until then logs wait unread"
+    )]
     Io {
         /// Folder of the spool.
         dir: String,
@@ -206,7 +208,8 @@ impl Spool {
         let seq = self.highest_seq + 1;
         let bytes = record.encode(seq);
         self.make_room(bytes.len() as u64, now_ms)?;
-        let place = self.write(&bytes, record.closed_ms).map_err(|error| self.append_error(error))?;
+        let place =
+            self.write(&bytes, record.closed_ms).map_err(|error| self.append_error(error))?;
         self.index.insert(seq, place);
         self.highest_seq = seq;
         self.progress.clone_from(&record.progress);
@@ -325,7 +328,11 @@ impl Spool {
     }
 
     /// Ends the epoch: all it held is settled, numbers begin anew, reading resumes at `progress`.
-    pub fn begin_epoch(&mut self, progress: Vec<SourceProgress>, now_ms: i64) -> anyhow::Result<()> {
+    pub fn begin_epoch(
+        &mut self,
+        progress: Vec<SourceProgress>,
+        now_ms: i64,
+    ) -> anyhow::Result<()> {
         let epoch = new_epoch();
         let checkpoint = record::Record {
             first_minute: 0,
@@ -374,7 +381,9 @@ impl Spool {
     fn append_error(&self, error: io::Error) -> AppendError {
         let dir = self.settings.dir.display().to_string();
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => AppendError::NoSpace { dir },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                AppendError::NoSpace { dir }
+            }
             _ => AppendError::Io { dir, error },
         }
     }

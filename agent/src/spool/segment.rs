@@ -185,10 +185,9 @@ impl Scan {
 
     fn note_damage(&mut self, bytes: u64) {
         let after = self.records.last().map(|record| record.closed_ms);
-        let damage = self.damage.get_or_insert_with(|| Damage {
-            after_closed_ms: after,
-            ..Damage::default()
-        });
+        let damage = self
+            .damage
+            .get_or_insert_with(|| Damage { after_closed_ms: after, ..Damage::default() });
         damage.bytes += bytes;
     }
 }

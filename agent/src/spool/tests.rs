@@ -6,7 +6,11 @@ use crate::domain::{FileIdentity, SourcePosition};
 const DAY_MS: i64 = 86_400_000;
 
 fn settings(dir: &Path) -> SpoolSettings {
-    SpoolSettings { dir: dir.to_owned(), bytes_max: 1 << 20, grace: Duration::from_secs(7 * 86_400) }
+    SpoolSettings {
+        dir: dir.to_owned(),
+        bytes_max: 1 << 20,
+        grace: Duration::from_secs(7 * 86_400),
+    }
 }
 
 fn progress(offset: u64) -> Vec<SourceProgress> {

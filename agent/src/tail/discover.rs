@@ -69,7 +69,8 @@ fn look(path: &Path, current: bool) -> Option<Found> {
         device: metadata.dev(),
         inode: metadata.ino(),
         bytes: metadata.len(),
-        modified_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+        modified_ns: i128::from(metadata.mtime()) * 1_000_000_000
+            + i128::from(metadata.mtime_nsec()),
         current,
     })
 }
@@ -104,9 +105,7 @@ fn is_rotated(wanted: &[u8], name: &[u8]) -> bool {
     }
     let Some(dot) = wanted.iter().rposition(|b| *b == b'.') else { return false };
     let (stem, ending) = wanted.split_at(dot);
-    name.strip_prefix(stem)
-        .and_then(|rest| rest.strip_suffix(ending))
-        .is_some_and(is_rotation_mark)
+    name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(ending)).is_some_and(is_rotation_mark)
 }
 
 /// A separator, then a number or a date and nothing else: `app-training.log` is a log of its own.

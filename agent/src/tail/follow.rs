@@ -368,9 +368,12 @@ impl Follower {
         original: &SourcePosition,
     ) -> Verdict {
         match candidate.bytes > original.offset {
-            true => {
-                Verdict::Read(self.position(candidate, identity, original.generation, original.offset))
-            }
+            true => Verdict::Read(self.position(
+                candidate,
+                identity,
+                original.generation,
+                original.offset,
+            )),
             false => Verdict::Dismiss,
         }
     }

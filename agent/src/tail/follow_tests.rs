@@ -24,8 +24,7 @@ impl Scene {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let mut file =
-            OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
+        let mut file = OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
@@ -307,8 +306,10 @@ fn a_file_that_may_not_be_read_is_told_and_the_rest_goes_on() {
     scene.write("app.log", "one\n");
     let mut follower = scene.follower("app.log", told.progress.clone(), Some(Start::Beginning));
     assert_eq!(scene.drain(&mut follower, &mut told), ["one"]);
-    assert!(file_trouble(&found(&scene.path("app.log")), &io::ErrorKind::PermissionDenied.into())
-        .contains("let the agent's user read it"));
+    assert!(
+        file_trouble(&found(&scene.path("app.log")), &io::ErrorKind::PermissionDenied.into())
+            .contains("let the agent's user read it")
+    );
 }
 
 fn found(path: &Path) -> Found {

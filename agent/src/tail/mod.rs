@@ -14,4 +14,4 @@ mod watch;
 pub use follow::{Event, Follower, Step};
 pub use reader::LINE_BYTES_MAX;
 pub use start::first_progress;
-pub use watch::{POLL_INTERVAL, Watch, Waker};
+pub use watch::{POLL_INTERVAL, Waker, Watch};

@@ -7,11 +7,8 @@ use crate::domain::{FileIdentity, GapReason};
 const NOW_MS: i64 = 1_795_300_000_000;
 
 fn window() -> Window {
-    let progress = |key: &str| SourceProgress {
-        source: key.into(),
-        not_before_ms: None,
-        files: Vec::new(),
-    };
+    let progress =
+        |key: &str| SourceProgress { source: key.into(), not_before_ms: None, files: Vec::new() };
     Window::new(vec![progress("play"), progress("postgres")], 15_000)
 }
 
@@ -90,10 +87,7 @@ fn fates_add_up_to_the_lines_read() {
     window.count(&place("play", 1), entries.collect(), NOW_MS);
     let (source, fates) = window.content(NOW_MS).content.fates.remove(0);
     assert_eq!(&*source, "play");
-    assert_eq!(
-        fates,
-        LineFates { read: 10, counted: 1, ignored: 2, before_start: 3, unparsed: 4 }
-    );
+    assert_eq!(fates, LineFates { read: 10, counted: 1, ignored: 2, before_start: 3, unparsed: 4 });
 }
 
 #[test]
