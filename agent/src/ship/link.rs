@@ -370,3 +370,7 @@ fn advice(refused: &Refused) -> String {
 fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;
