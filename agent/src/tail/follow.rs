@@ -15,6 +15,8 @@ use std::{
 use super::{
     discover::{self, Found},
     identity,
+    judge::{OriginalFate, Seen, fate_of, is_at, resume},
+    open::Open,
     reader::{Advance, Reader},
 };
 use crate::{
@@ -22,9 +24,6 @@ use crate::{
     domain::{FileIdentity, Gap, GapReason, SourcePosition, SourceProgress},
 };
 
-/// A file is left for the next one only when nothing was written to it for this long: who rotates by
-/// renaming writes to the old file until the application is told.
-const SETTLE_MS: i64 = 2_000;
 /// Between two looks at the folder.
 const LOOK_INTERVAL_MS: i64 = 1_000;
 /// A path that names no file for this long is trouble; less is a rotation under way.
@@ -76,34 +75,6 @@ pub struct Follower {
     looked_ms: Option<i64>,
     /// Unknown files that are of no concern, as they were when judged.
     dismissed: HashSet<Seen>,
-}
-
-struct Open {
-    reader: Reader,
-    position: SourcePosition,
-    /// When it was last written to, as far as seen.
-    last_growth_ms: i64,
-    at_end: bool,
-    /// Bytes taken when its end was last reached.
-    seen_bytes: u64,
-    /// Being left: its unfinished last line counts as a line.
-    ending: bool,
-}
-
-/// A file as it looked at one moment: judged again when any of it changes.
-#[derive(PartialEq, Eq, Hash)]
-struct Seen {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified_ns: i128,
-}
-
-impl Seen {
-    fn of(file: &Found) -> Seen {
-        let Found { device, inode, bytes, modified_ns, .. } = *file;
-        Seen { device, inode, bytes, modified_ns }
-    }
 }
 
 enum Turn {
@@ -269,14 +240,8 @@ impl Follower {
         }
         self.queue.push_back(Event::Opened(position.clone()));
         self.progress.note(position.clone());
-        self.open = Some(Open {
-            reader: Reader::new(file, position.identity, position.offset),
-            position,
-            last_growth_ms: (modified_ns / 1_000_000) as i64,
-            at_end: false,
-            seen_bytes: 0,
-            ending: false,
-        });
+        let reader = Reader::new(file, position.identity, position.offset);
+        self.open = Some(Open::new(reader, position, modified_ns));
     }
 
     fn leave_when_quiet(&mut self, now_ms: i64) {
@@ -508,77 +473,6 @@ impl Follower {
             self.queue.push_back(Event::Trouble(trouble));
         }
     }
-}
-
-impl Open {
-    fn grew(&mut self, now_ms: i64) {
-        if self.at_end {
-            self.last_growth_ms = now_ms;
-        }
-        self.at_end = false;
-    }
-
-    fn reached_end(&mut self, now_ms: i64) {
-        // Part of a line is growth as well.
-        if self.at_end && self.reader.consumed() != self.seen_bytes {
-            self.last_growth_ms = now_ms;
-        }
-        self.at_end = true;
-        self.seen_bytes = self.reader.consumed();
-    }
-
-    /// At its end, and not written to for a while.
-    fn is_quiet(&self, now_ms: i64) -> bool {
-        self.at_end && now_ms.saturating_sub(self.last_growth_ms) >= SETTLE_MS
-    }
-
-    fn place(&self) -> SourcePosition {
-        SourcePosition {
-            identity: self.reader.identity(),
-            offset: self.reader.end(),
-            ..self.position.clone()
-        }
-    }
-}
-
-/// What became of a known file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OriginalFate {
-    Gone,
-    Rewritten,
-    /// Unchanged under the path of the settings: a copy of it is being made.
-    StillCurrent,
-    StillThere,
-}
-
-fn fate_of(known: &SourcePosition, found: &[Found]) -> io::Result<OriginalFate> {
-    let Some(file) = found.iter().find(|file| is_at(&known.identity, file)) else {
-        return Ok(OriginalFate::Gone);
-    };
-    let open = File::open(&file.path)?;
-    if file.bytes < known.offset || !identity::head_matches(&open, &known.identity)? {
-        return Ok(OriginalFate::Rewritten);
-    }
-    Ok(if file.current { OriginalFate::StillCurrent } else { OriginalFate::StillThere })
-}
-
-/// A known file goes on where it was left, or, written anew, begins a new generation.
-fn resume(
-    known: &SourcePosition,
-    identity: FileIdentity,
-    now: &Found,
-    file: &File,
-) -> io::Result<SourcePosition> {
-    let path = now.path.display().to_string();
-    if now.bytes >= known.offset && identity::head_matches(file, &known.identity)? {
-        return Ok(SourcePosition { path, identity, ..known.clone() });
-    }
-    let generation = known.generation.wrapping_add(1);
-    Ok(SourcePosition { path, identity, generation, offset: 0, ..known.clone() })
-}
-
-fn is_at(identity: &FileIdentity, file: &Found) -> bool {
-    (identity.device, identity.inode) == (file.device, file.inode)
 }
 
 fn folder_trouble(path: &std::path::Path, error: &io::Error) -> String {

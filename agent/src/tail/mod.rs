@@ -7,6 +7,8 @@
 mod discover;
 mod follow;
 mod identity;
+mod judge;
+mod open;
 mod reader;
 mod start;
 mod watch;
