@@ -1,11 +1,227 @@
 //! Joins the stages: channels, tasks, shutdown.
+//!
+//! One task owns the window; everything reaches it by bounded channels. Logs are followed by a thread
+//! each: when the window cannot be written down, their channel is not read, so they wait at the files.
 
+mod core;
+mod live;
+mod logs;
+mod sampling;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context;
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::{JoinSet, spawn_blocking},
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Settings;
+use self::core::{Core, Outcome};
+use crate::{
+    config::Settings,
+    domain::{Gap, GapReason, HostFacts, SourcePosition, SourceProgress},
+    sample::host::HostSampler,
+    ship::{Link, LinkParts},
+    spool::{Opened, Spool},
+    tail::first_progress,
+};
 
-/// Runs until `shutdown`.
-pub async fn run(_settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    shutdown.cancelled().await;
+/// Messages of the logs that wait for the window; each holds at most [`logs::ENTRIES_MAX`] entries.
+const LOG_MESSAGES_MAX: usize = 16;
+/// Samples that wait for the window.
+const SAMPLES_MAX: usize = 64;
+/// Events of the link that wait.
+const LINK_EVENTS_MAX: usize = 16;
+/// How long a stopping agent waits for its last batch to be acknowledged.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two looks whether it is.
+const FLUSH_POLL: Duration = Duration::from_millis(50);
+
+/// Runs the agent until `shutdown`, then closes the window, spools it, and gives it three seconds to be
+/// delivered. Whatever fails outside is told and goes on; a collector that is down is waited for.
+///
+/// Errors: the spool cannot be used.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let spool_settings = settings.spool.clone();
+    let Opened { spool, progress, mut gaps, progress_lost } =
+        spawn_blocking(move || Spool::open(&spool_settings, now_ms())).await??;
+    let mut logs = plan_logs(&settings, progress, progress_lost);
+    let spool = Arc::new(Mutex::new(spool));
+    while let Outcome::BeginAnew(positions) =
+        run_epoch(&settings, &spool, logs, std::mem::take(&mut gaps), &shutdown).await?
+    {
+        let (progress, lost) = begin_anew(&spool, positions).await?;
+        // A log that the collector names no position of may have been counted as well.
+        logs = plan_logs(&settings, progress, true);
+        gaps.push(lost);
+    }
     Ok(())
 }
+
+/// A log and from where it is followed.
+#[derive(Clone)]
+struct LogPlan {
+    settings: crate::config::LogSettings,
+    progress: SourceProgress,
+    /// `Some` for a log never seen before.
+    start: Option<crate::config::Start>,
+}
+
+fn plan_logs(settings: &Settings, known: Vec<SourceProgress>, lost: bool) -> Vec<LogPlan> {
+    let plan = |log: &crate::config::LogSettings| {
+        let progress = known.iter().find(|progress| progress.source == log.key).cloned();
+        // Positions that were lost: what is there may have been counted.
+        let start = if lost { crate::config::Start::End } else { log.start };
+        let first = || first_progress(&log.key, start, &log.zone, now_ms());
+        LogPlan {
+            settings: log.clone(),
+            start: progress.is_none().then_some(start),
+            progress: progress.unwrap_or_else(first),
+        }
+    };
+    settings.logs.iter().map(plan).collect()
+}
+
+/// Runs until shutdown, or until the collector shows that this epoch is of the past.
+async fn run_epoch(
+    settings: &Settings,
+    spool: &Arc<Mutex<Spool>>,
+    logs: Vec<LogPlan>,
+    gaps: Vec<Gap>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Outcome> {
+    let (samples_out, samples) = mpsc::channel(SAMPLES_MAX);
+    let (logs_out, log_messages) = mpsc::channel(LOG_MESSAGES_MAX);
+    let (events_out, link_events) = mpsc::channel(LINK_EVENTS_MAX);
+    let (prefixes_out, prefixes) = watch::channel(logs::Prefixes::default());
+    let (urgent, spooled) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let stop = shutdown.child_token();
+    let host = start_host(settings.spool.dir.clone()).await?;
+    let facts = host.facts();
+
+    let (live, live_state) = live::Live::new(urgent.clone());
+    let mut core = Core::new(core::Parts {
+        settings: settings.clone(),
+        hostname: facts.hostname.clone(),
+        progress: logs.iter().map(|log| log.progress.clone()).collect(),
+        spool: spool.clone(),
+        spooled: spooled.clone(),
+        live,
+        prefixes: prefixes_out,
+    });
+    gaps.into_iter().for_each(|gap| core.declare(gap));
+
+    let mut tasks = JoinSet::new();
+    sampling::spawn(&mut tasks, settings, host, &samples_out, &stop);
+    logs::spawn(&mut tasks, logs, prefixes, &logs_out, &stop);
+    drop((samples_out, logs_out));
+    let link_stop = CancellationToken::new();
+    let link =
+        start_link(settings, facts, spool.clone(), live_state, (urgent, spooled), events_out);
+    let link = tokio::spawn(link.run(link_stop.clone()));
+
+    let outcome = core.run(core::Inputs { samples, log_messages, link_events }, shutdown).await;
+    stop.cancel();
+    if matches!(outcome, Outcome::Shutdown) {
+        core.close().await;
+        await_delivery(spool).await;
+    }
+    link_stop.cancel();
+    tasks.join_all().await;
+    link.await?;
+    Ok(outcome)
+}
+
+async fn start_host(dir: PathBuf) -> anyhow::Result<HostSampler> {
+    spawn_blocking(move || HostSampler::new(&dir)).await.context("the host cannot be sampled")
+}
+
+fn start_link(
+    settings: &Settings,
+    facts: HostFacts,
+    spool: Arc<Mutex<Spool>>,
+    live: watch::Receiver<Arc<crate::domain::LiveState>>,
+    (urgent, spooled): (Arc<Notify>, Arc<Notify>),
+    events: mpsc::Sender<crate::ship::LinkEvent>,
+) -> Link {
+    Link::new(LinkParts {
+        identity: settings.identity.clone(),
+        collector: settings.collector.clone(),
+        facts,
+        spool,
+        live,
+        urgent,
+        spooled,
+        events,
+    })
+}
+
+/// Waits until everything is acknowledged, for a short while.
+async fn await_delivery(spool: &Arc<Mutex<Spool>>) {
+    let until = Instant::now() + FLUSH_TIMEOUT;
+    while with_spool(spool, |spool| spool.backlog().0).await.unwrap_or(0) > 0 {
+        if Instant::now() >= until {
+            tracing::info!("not all batches are acknowledged; they are sent at the next start");
+            return;
+        }
+        sleep(FLUSH_POLL).await;
+    }
+}
+
+/// Ends the epoch of a restored machine: reading resumes where the collector says it was.
+async fn begin_anew(
+    spool: &Arc<Mutex<Spool>>,
+    positions: Vec<SourcePosition>,
+) -> anyhow::Result<(Vec<SourceProgress>, Gap)> {
+    tracing::warn!(
+        "the collector knows newer batches than this spool: this machine was restored from an older copy; reading resumes where the collector says it was"
+    );
+    let progress: Vec<SourceProgress> = positions.into_iter().map(progress_at).collect();
+    let adopted = progress.clone();
+    let begin = move |spool: &mut Spool| {
+        let lost = spool.backlog().0;
+        spool.begin_epoch(adopted, now_ms()).map(|()| lost)
+    };
+    let lost = with_spool(spool, begin).await??;
+    let newest_ms = progress.iter().flat_map(|p| &p.files).map(|f| f.last_event_ms).max();
+    let gap = Gap {
+        source: "spool".to_owned(),
+        from_ms: newest_ms.filter(|ms| *ms > 0).unwrap_or_else(now_ms),
+        to_ms: now_ms(),
+        reason: GapReason::SpoolLost,
+        detail: "the machine was restored from an older copy; samples of the time between are lost"
+            .to_owned(),
+        amount: lost,
+    };
+    Ok((progress, gap))
+}
+
+fn progress_at(position: SourcePosition) -> SourceProgress {
+    let source = position.source.as_str().into();
+    SourceProgress { source, not_before_ms: None, files: vec![position] }
+}
+
+/// Works with the spool on a thread that may wait for the disk.
+async fn with_spool<T: Send + 'static>(
+    spool: &Arc<Mutex<Spool>>,
+    work: impl FnOnce(&mut Spool) -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let spool = spool.clone();
+    let task = move || work(&mut spool.lock().unwrap_or_else(PoisonError::into_inner));
+    spawn_blocking(task).await.context("the spool does not answer")
+}
+
+/// The wall clock, in UTC milliseconds since 1970.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+#[path = "app/tests.rs"]
+mod tests;

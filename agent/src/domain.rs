@@ -157,6 +157,34 @@ pub struct SourcePosition {
     pub last_event_ms: i64,
 }
 
+/// All that is needed to resume one log after a restart. Stays on this machine: the wire carries the
+/// last of `files` only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceProgress {
+    /// Key of the log.
+    pub source: SourceKey,
+    /// Older entries are not counted; fixed when the log was first seen, so that a restart in a later
+    /// month does not move it.
+    pub not_before_ms: Option<i64>,
+    /// Every file known, in the order of reading; the last is the one being read.
+    pub files: Vec<SourcePosition>,
+}
+
+impl SourceProgress {
+    /// Files remembered of one log; the longest unread are forgotten first. A log kept in seven weekly
+    /// files or rotated each hour stays well below.
+    pub const FILES_MAX: usize = 64;
+
+    /// Notes how far a file is counted and makes it the one being read.
+    pub fn note(&mut self, position: SourcePosition) {
+        self.files.retain(|known| !known.identity.is_same_inode(&position.identity));
+        if self.files.len() >= Self::FILES_MAX {
+            self.files.remove(0);
+        }
+        self.files.push(position);
+    }
+}
+
 /// Which file this is (never its name).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
@@ -168,6 +196,13 @@ pub struct FileIdentity {
     pub head_hash: u64,
     /// How many bytes the hash covers.
     pub head_bytes: u32,
+}
+
+impl FileIdentity {
+    /// Whether both name the same place on disk, whatever its content.
+    pub fn is_same_inode(&self, other: &FileIdentity) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
 }
 
 /// Something that should have been counted and cannot be; declared, never silent.

@@ -1,1 +1,19 @@
 //! Follows log files by identity and hands on their lines with positions.
+//!
+//! [`Follower`] is asked for one step after the other: a line, an event (another file begins, something
+//! is lost, something troubles), or idle. It never waits and never drops: who does not ask, is not read
+//! for. [`Watch`] is what the caller waits on between idle steps.
+
+mod discover;
+mod follow;
+mod identity;
+mod judge;
+mod open;
+mod reader;
+mod start;
+mod watch;
+
+pub use follow::{Event, Follower, Step};
+pub use reader::LINE_BYTES_MAX;
+pub use start::first_progress;
+pub use watch::{POLL_INTERVAL, Waker, Watch};

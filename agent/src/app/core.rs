@@ -1,0 +1,231 @@
+//! The task that owns the window: takes what logs and samplers bring, closes batches, keeps the newest
+//! state.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    live::Live,
+    logs::{LogMessage, Prefixes},
+    now_ms,
+    sampling::Sample,
+    with_spool,
+};
+use crate::{
+    config::Settings,
+    domain::{
+        DatabaseFacts, Gap, HostSample, Problem, SourceKey, SourcePosition, SourceProgress, State,
+        Target, TargetCheck,
+    },
+    sample::postgres::ClusterReport,
+    ship::{self, LinkEvent},
+    spool::{Record, Spool},
+    understand,
+    window::{Closed, Window},
+};
+
+/// The first batch closes this soon, so that a newcomer sees data within a minute.
+const FIRST_BATCH_AFTER: Duration = Duration::from_secs(10);
+/// Between two attempts to write a batch that the spool does not take.
+const SPOOL_RETRY: Duration = Duration::from_secs(10);
+
+/// How an epoch ends.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Shutdown,
+    /// The machine was restored from an older copy; reading resumes here.
+    BeginAnew(Vec<SourcePosition>),
+}
+
+/// What the core is made of.
+pub(super) struct Parts {
+    pub(super) settings: Settings,
+    pub(super) hostname: String,
+    pub(super) progress: Vec<SourceProgress>,
+    pub(super) spool: Arc<Mutex<Spool>>,
+    /// Tells the link that there is something to send.
+    pub(super) spooled: Arc<Notify>,
+    pub(super) live: Live,
+    pub(super) prefixes: watch::Sender<Prefixes>,
+}
+
+/// What comes in.
+pub(super) struct Inputs {
+    pub(super) samples: mpsc::Receiver<Sample>,
+    pub(super) log_messages: mpsc::Receiver<LogMessage>,
+    pub(super) link_events: mpsc::Receiver<LinkEvent>,
+}
+
+/// See the module.
+pub(super) struct Core {
+    parts: Parts,
+    window: Window,
+    /// The spool takes nothing: logs wait at their files.
+    blocked: bool,
+    close_at: Instant,
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Core {
+        let window = Window::new(parts.progress.clone(), as_ms(parts.settings.intervals.sample));
+        let first = FIRST_BATCH_AFTER.min(parts.settings.intervals.batch);
+        Core { parts, window, blocked: false, close_at: Instant::now() + first }
+    }
+
+    /// Declares what was lost, in the next batch.
+    pub(super) fn declare(&mut self, gap: Gap) {
+        tracing::warn!(source = gap.source, amount = gap.amount, "lost: {}", gap.detail);
+        self.window.add_gap(gap);
+    }
+
+    /// Takes what comes until shutdown, or until the epoch is over.
+    pub(super) async fn run(&mut self, inputs: Inputs, shutdown: &CancellationToken) -> Outcome {
+        let Inputs { mut samples, mut log_messages, mut link_events } = inputs;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return Outcome::Shutdown,
+                Some(sample) = samples.recv() => self.sample(sample).await,
+                Some(message) = log_messages.recv(), if !self.blocked => self.log(message).await,
+                Some(event) = link_events.recv() => match event {
+                    LinkEvent::BeginAnew(positions) => return Outcome::BeginAnew(positions),
+                    LinkEvent::Trouble(text) => self.trouble("collector", text),
+                    LinkEvent::SetAside(gap) => self.declare(gap),
+                },
+                () = sleep_until(self.close_at) => self.close().await,
+            }
+        }
+    }
+
+    async fn log(&mut self, message: LogMessage) {
+        match message {
+            LogMessage::Entries { place, entries, redactions } => {
+                self.window.count(&place, entries, now_ms());
+                self.window.add_redactions(redactions);
+                if self.window.is_full() {
+                    self.close().await;
+                }
+            }
+            LogMessage::Known(position) => self.window.note(position),
+            LogMessage::Lost(gap) => self.declare(gap),
+            LogMessage::Trouble(source, text) => self.trouble(&format!("log.{source}"), text),
+        }
+    }
+
+    async fn sample(&mut self, sample: Sample) {
+        let changed = match sample {
+            Sample::Host(sample, problems) => {
+                self.parts.live.set_problems("host", problems);
+                self.refresh_backlog().await;
+                self.host(sample)
+            }
+            Sample::Cluster(key, report) => self.cluster(&key, *report),
+            Sample::Probe(check) => self.window.observer.check(check),
+            Sample::Trouble(problem) => {
+                self.parts.live.set_problems(&problem.subject.clone(), vec![problem]);
+                false
+            }
+        };
+        self.publish(changed);
+    }
+
+    /// A sampled host is a machine that runs: the agent itself is the evidence.
+    fn host(&mut self, sample: HostSample) -> bool {
+        let at_ms = now_ms();
+        self.window.add_host(&sample, at_ms);
+        self.parts.live.set_host(sample);
+        self.window.observer.check(TargetCheck {
+            target: Target::Server,
+            state: State::Up,
+            reason: String::new(),
+            latency_ms: 0,
+            subject: self.parts.hostname.clone(),
+            at_ms,
+        })
+    }
+
+    fn cluster(&mut self, key: &SourceKey, report: ClusterReport) -> bool {
+        let ClusterReport { check, samples, facts, statements, gaps, problems } = report;
+        let now_ms = now_ms();
+        self.parts.live.set_problems(&format!("cluster.{key}"), problems);
+        self.parts.live.set_databases(&samples);
+        self.window.add_databases(samples, now_ms);
+        self.window.add_queries(understand::statements(key, statements), now_ms);
+        gaps.into_iter().for_each(|gap| self.declare(gap));
+        if let Some(facts) = facts {
+            self.facts(facts);
+        }
+        self.window.observer.check_each(check, as_ms(self.parts.settings.intervals.database))
+    }
+
+    fn facts(&mut self, facts: DatabaseFacts) {
+        let (cluster, prefix) = (facts.cluster.clone(), facts.log_line_prefix.clone());
+        self.parts.prefixes.send_modify(|prefixes| {
+            prefixes.insert(cluster, prefix);
+        });
+        self.window.set_facts(facts);
+    }
+
+    /// Closes the window into a batch on disk. When the disk does not take it, the window stays open,
+    /// logs wait at their files, and it is tried again.
+    pub(super) async fn close(&mut self) {
+        let now_ms = now_ms();
+        match self.write(self.window.content(now_ms), now_ms).await {
+            Ok(()) => {
+                self.window.reset();
+                self.blocked = false;
+                self.close_at = Instant::now() + self.parts.settings.intervals.batch;
+                self.trouble("spool", None);
+                self.parts.spooled.notify_one();
+            }
+            Err(error) => {
+                self.blocked = true;
+                self.close_at = Instant::now() + SPOOL_RETRY;
+                self.trouble("spool", Some(format!("{error:#}")));
+            }
+        }
+    }
+
+    async fn write(&self, closed: Closed, now_ms: i64) -> anyhow::Result<()> {
+        let append = move |spool: &mut Spool| -> anyhow::Result<()> {
+            let record = Record {
+                data: ship::encode(&closed.content)?,
+                first_minute: closed.first_minute,
+                last_minute: closed.last_minute,
+                closed_ms: now_ms,
+                progress: closed.progress,
+            };
+            let seq = spool.append(&record, now_ms)?;
+            tracing::debug!(seq, bytes = record.data.len(), "batch closed");
+            Ok(())
+        };
+        with_spool(&self.parts.spool, append).await?
+    }
+
+    async fn refresh_backlog(&mut self) {
+        if let Ok(backlog) = with_spool(&self.parts.spool, |spool| spool.backlog()).await {
+            self.parts.live.set_backlog(backlog);
+        }
+    }
+
+    fn trouble(&mut self, subject: &str, text: Option<String>) {
+        let problem = |text| Problem { subject: subject.to_owned(), text, since_ms: now_ms() };
+        self.parts.live.set_problems(subject, text.into_iter().map(problem).collect());
+        self.publish(false);
+    }
+
+    fn publish(&self, at_once: bool) {
+        self.parts.live.publish(self.window.observer.targets(), now_ms(), at_once);
+    }
+}
+
+fn as_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

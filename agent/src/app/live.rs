@@ -1,0 +1,129 @@
+//! The newest state of everything, and what the agent has trouble with: told once for each change.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::sync::{Notify, watch};
+
+use crate::domain::{DatabaseSample, HostSample, LiveState, Problem, TargetCheck};
+
+/// Problems shown at once; a person needs the first ones solved to see more.
+const PROBLEMS_MAX: usize = 50;
+/// Databases shown at once.
+const DATABASES_MAX: usize = 200;
+
+/// See the module.
+pub(super) struct Live {
+    host: Option<HostSample>,
+    databases: BTreeMap<(String, String), DatabaseSample>,
+    /// By who found it and what it concerns.
+    problems: BTreeMap<(String, String), Problem>,
+    backlog: (u64, u64),
+    out: watch::Sender<Arc<LiveState>>,
+    urgent: Arc<Notify>,
+}
+
+impl Live {
+    /// `urgent` is notified when a state must not wait for the next heartbeat.
+    pub(super) fn new(urgent: Arc<Notify>) -> (Live, watch::Receiver<Arc<LiveState>>) {
+        let (out, receiver) = watch::channel(Arc::default());
+        let live = Live {
+            host: None,
+            databases: BTreeMap::new(),
+            problems: BTreeMap::new(),
+            backlog: (0, 0),
+            out,
+            urgent,
+        };
+        (live, receiver)
+    }
+
+    pub(super) fn set_host(&mut self, host: HostSample) {
+        self.host = Some(host);
+    }
+
+    pub(super) fn set_databases(&mut self, samples: &[DatabaseSample]) {
+        for sample in samples {
+            let key = (sample.cluster.clone(), sample.database.clone());
+            if self.databases.contains_key(&key) || self.databases.len() < DATABASES_MAX {
+                self.databases.insert(key, sample.clone());
+            }
+        }
+    }
+
+    pub(super) fn set_backlog(&mut self, backlog: (u64, u64)) {
+        self.backlog = backlog;
+    }
+
+    /// What `finder` has trouble with now; what it told before and does not tell now is over.
+    pub(super) fn set_problems(&mut self, finder: &str, problems: Vec<Problem>) {
+        let is_gone = |subject: &String| !problems.iter().any(|p| p.subject == *subject);
+        let mine = self.problems.keys().filter(|(who, _)| who == finder);
+        let over: Vec<_> = mine.filter(|(_, subject)| is_gone(subject)).cloned().collect();
+        for key in over {
+            tracing::info!(subject = key.1, "well again");
+            self.problems.remove(&key);
+        }
+        problems.into_iter().for_each(|problem| self.set_problem(finder, problem));
+    }
+
+    fn set_problem(&mut self, finder: &str, mut problem: Problem) {
+        let key = (finder.to_owned(), problem.subject.clone());
+        match self.problems.get(&key) {
+            Some(before) if before.text == problem.text => return,
+            Some(before) => problem.since_ms = before.since_ms,
+            None if self.problems.len() >= PROBLEMS_MAX => return,
+            None => {}
+        }
+        tracing::warn!(subject = problem.subject, "{}", problem.text);
+        self.problems.insert(key, problem);
+    }
+
+    /// Hands the newest state to the link; `at_once` when it must not wait for the next heartbeat.
+    pub(super) fn publish(&self, targets: Vec<(TargetCheck, i64)>, now_ms: i64, at_once: bool) {
+        self.out.send_replace(Arc::new(LiveState {
+            at_ms: now_ms,
+            host: self.host.clone(),
+            targets,
+            databases: self.databases.values().cloned().collect(),
+            problems: self.problems.values().cloned().collect(),
+            spool_batches: self.backlog.0,
+            spool_bytes: self.backlog.1,
+        }));
+        if at_once {
+            self.urgent.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(subject: &str, text: &str, since_ms: i64) -> Problem {
+        Problem { subject: subject.to_owned(), text: text.to_owned(), since_ms }
+    }
+
+    #[test]
+    fn a_problem_lasts_until_its_finder_no_longer_tells_it() {
+        let (mut live, state) = Live::new(Arc::new(Notify::new()));
+        live.set_problems("host", vec![problem("disk", "unreadable", 1)]);
+        live.set_problems("log.play", vec![problem("log.play", "missing", 2)]);
+        live.set_problems("host", vec![problem("disk", "still unreadable", 3)]);
+        live.publish(vec![], 9, false);
+        let told: Vec<(String, i64)> =
+            state.borrow().problems.iter().map(|p| (p.text.clone(), p.since_ms)).collect();
+        assert_eq!(told, [("still unreadable".to_owned(), 1), ("missing".to_owned(), 2)]);
+        live.set_problems("host", vec![]);
+        live.publish(vec![], 9, false);
+        assert_eq!(state.borrow().problems.len(), 1);
+    }
+
+    #[test]
+    fn problems_are_bounded() {
+        let (mut live, state) = Live::new(Arc::new(Notify::new()));
+        let many = (0..500).map(|n| problem(&format!("disk {n}"), "unreadable", 0)).collect();
+        live.set_problems("host", many);
+        live.publish(vec![], 0, false);
+        assert_eq!(state.borrow().problems.len(), PROBLEMS_MAX);
+    }
+}

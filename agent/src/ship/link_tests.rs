@@ -1,0 +1,248 @@
+use std::{net::SocketAddr, pin::Pin};
+
+use pantau_proto::v1::{
+    self, agent_message, collector_message,
+    ingest_server::{Ingest, IngestServer},
+    refusal::Reason,
+};
+use tokio_stream::{Stream as TokioStream, StreamExt, wrappers::TcpListenerStream};
+use tonic::{Request, Response, Status};
+
+use super::*;
+use crate::{config::SpoolSettings, spool::Record};
+
+/// What the collector of a test answers to a message.
+type Script = Arc<dyn Fn(&agent_message::Message) -> Vec<collector_message::Message> + Send + Sync>;
+
+/// A collector that follows its script and tells what it heard.
+struct Scripted {
+    script: Script,
+    heard: mpsc::UnboundedSender<agent_message::Message>,
+}
+
+#[tonic::async_trait]
+impl Ingest for Scripted {
+    type ExchangeStream = Pin<Box<dyn TokioStream<Item = Result<Incoming, Status>> + Send>>;
+
+    async fn exchange(
+        &self,
+        request: Request<Streaming<Outgoing>>,
+    ) -> Result<Response<Self::ExchangeStream>, Status> {
+        let (script, heard) = (self.script.clone(), self.heard.clone());
+        let mut incoming = request.into_inner();
+        let (out, answers) = mpsc::channel(16);
+        tokio::spawn(async move {
+            while let Some(Ok(Outgoing { message: Some(message) })) = incoming.next().await {
+                for answer in script(&message) {
+                    let _ = out.send(Ok(Incoming { message: Some(answer) })).await;
+                }
+                let _ = heard.send(message);
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
+    }
+}
+
+struct Scene {
+    _dir: tempfile::TempDir,
+    spool: Arc<Mutex<Spool>>,
+    heard: mpsc::UnboundedReceiver<agent_message::Message>,
+    events: mpsc::Receiver<LinkEvent>,
+    urgent: Arc<Notify>,
+    spooled: Arc<Notify>,
+    stop: CancellationToken,
+    link: tokio::task::JoinHandle<()>,
+}
+
+impl Scene {
+    /// A spool of `batches` and a link to a collector that follows `script`.
+    async fn new(
+        batches: u64,
+        script: impl Fn(&agent_message::Message) -> Vec<collector_message::Message>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Scene {
+        let (heard_out, heard) = mpsc::unbounded_channel();
+        let address = serve(Scripted { script: Arc::new(script), heard: heard_out }).await;
+        let dir = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings {
+            dir: dir.path().to_owned(),
+            bytes_max: 1 << 20,
+            grace: Duration::from_secs(86_400),
+        };
+        let spool = Arc::new(Mutex::new(Spool::open(&settings, 0).unwrap().spool));
+        (0..batches).for_each(|_| append(&spool));
+        let (events_out, events) = mpsc::channel(16);
+        let (urgent, spooled) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let stop = CancellationToken::new();
+        let link = Link::new(LinkParts {
+            identity: Identity {
+                site_id: "lpse-contoh".to_owned(),
+                agent_id: "app-1".to_owned(),
+                sample: false,
+            },
+            collector: Collector { address },
+            facts: HostFacts::default(),
+            spool: spool.clone(),
+            live: watch::channel(Arc::default()).1,
+            urgent: urgent.clone(),
+            spooled: spooled.clone(),
+            events: events_out,
+        });
+        let link = tokio::spawn(link.run(stop.clone()));
+        Scene { _dir: dir, spool, heard, events, urgent, spooled, stop, link }
+    }
+
+    /// The next batch numbers that the collector hears, heartbeats and greetings aside.
+    async fn next_batches(&mut self, count: usize) -> Vec<u64> {
+        let mut seqs = Vec::new();
+        while seqs.len() < count {
+            if let agent_message::Message::Batch(batch) = self.heard.recv().await.unwrap() {
+                seqs.push(batch.seq);
+            }
+        }
+        seqs
+    }
+
+    async fn until_delivered(&self) {
+        while self.spool.lock().unwrap().backlog().0 > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.link.await.unwrap();
+    }
+}
+
+async fn serve(collector: Scripted) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tonic::transport::Server::builder().add_service(IngestServer::new(collector));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    address
+}
+
+fn append(spool: &Arc<Mutex<Spool>>) {
+    let record = Record {
+        first_minute: 1,
+        last_minute: 1,
+        closed_ms: 1,
+        progress: Vec::new(),
+        data: vec![1, 2, 3],
+    };
+    spool.lock().unwrap().append(&record, 1).unwrap();
+}
+
+fn welcome(stored: &[(u64, u64)], in_flight_max: u32) -> collector_message::Message {
+    let ranges = stored.iter().map(|(first, last)| v1::SeqRange { first: *first, last: *last });
+    collector_message::Message::Welcome(v1::Welcome {
+        stored: ranges.collect(),
+        positions: vec![v1::SourcePosition {
+            source: "play".to_owned(),
+            offset: 4_711,
+            ..Default::default()
+        }],
+        in_flight_max,
+        ..Default::default()
+    })
+}
+
+fn ack(batch: &v1::Batch) -> collector_message::Message {
+    let stored = vec![v1::SeqRange { first: batch.seq, last: batch.seq }];
+    collector_message::Message::Ack(v1::Ack { epoch: batch.epoch.clone(), stored })
+}
+
+fn refusal(reason: Reason, seq: u64) -> collector_message::Message {
+    collector_message::Message::Refusal(v1::Refusal {
+        reason: reason.into(),
+        detail: "as the test says".to_owned(),
+        retry_after_s: 0,
+        seq,
+    })
+}
+
+#[tokio::test]
+async fn batches_go_oldest_first_and_each_once_when_all_are_acknowledged() {
+    let mut scene = Scene::new(5, |message| match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[(1, 2)], 2)],
+        agent_message::Message::Batch(batch) => vec![ack(batch)],
+        agent_message::Message::Heartbeat(_) => vec![],
+    })
+    .await;
+    assert_eq!(scene.next_batches(3).await, [3, 4, 5]);
+    scene.until_delivered().await;
+    append(&scene.spool);
+    scene.spooled.notify_one();
+    assert_eq!(scene.next_batches(1).await, [6]);
+    scene.until_delivered().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_change_of_state_is_told_while_a_backlog_waits_for_its_acknowledgements() {
+    let mut scene = Scene::new(5, |message| match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[], 2)],
+        _ => vec![],
+    })
+    .await;
+    assert_eq!(scene.next_batches(2).await, [1, 2]);
+    scene.urgent.notify_one();
+    while !matches!(scene.heard.recv().await.unwrap(), agent_message::Message::Heartbeat(_)) {}
+    assert_eq!(scene.spool.lock().unwrap().backlog().0, 5);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_the_collector_will_never_take_is_set_aside_and_the_rest_goes_on() {
+    let mut scene = Scene::new(3, |message| match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[], 1)],
+        agent_message::Message::Batch(batch) if batch.seq == 2 => {
+            vec![refusal(Reason::Malformed, 2)]
+        }
+        agent_message::Message::Batch(batch) => vec![ack(batch)],
+        agent_message::Message::Heartbeat(_) => vec![],
+    })
+    .await;
+    let gap = loop {
+        match scene.events.recv().await.unwrap() {
+            LinkEvent::SetAside(gap) => break gap,
+            LinkEvent::Trouble(_) => {}
+            LinkEvent::BeginAnew(_) => panic!("nothing was restored"),
+        }
+    };
+    assert!(gap.detail.contains("batch 2"), "{}", gap.detail);
+    while scene.next_batches(1).await != [3] {}
+    scene.until_delivered().await;
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_collector_that_knows_more_than_the_spool_makes_the_agent_begin_anew() {
+    let mut scene = Scene::new(3, |message| match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[(1, 9)], 2)],
+        _ => vec![],
+    })
+    .await;
+    match scene.events.recv().await.unwrap() {
+        LinkEvent::BeginAnew(positions) => assert_eq!(positions[0].offset, 4_711),
+        other => panic!("{other:?}"),
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn the_same_refusal_is_told_once_however_often_it_is_tried() {
+    let mut scene = Scene::new(0, |_| vec![refusal(Reason::UnknownSite, 0)]).await;
+    for _ in 0..2 {
+        scene.heard.recv().await.unwrap();
+    }
+    match scene.events.recv().await.unwrap() {
+        LinkEvent::Trouble(Some(text)) => assert!(text.contains("site_id"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(scene.events.try_recv().is_err());
+    scene.end().await;
+}
