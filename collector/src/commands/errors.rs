@@ -42,7 +42,7 @@ fn listing(site: &Site, period: Period, errors: &[ErrorSummary]) -> Listing {
     let row = |error: &ErrorSummary| {
         vec![
             Cell::Number(error.count),
-            Cell::text(word(&error.severity)),
+            Cell::text(error.severity.as_str()),
             Cell::text(&error.class),
             Cell::text(&error.sqlstate),
             Cell::time(error.last_ms, site),
@@ -58,13 +58,5 @@ fn listing(site: &Site, period: Period, errors: &[ErrorSummary]) -> Listing {
         json: json!({
             "site": site.id.0, "from_ms": period.from_ms, "to_ms": period.to_ms, "errors": errors,
         }),
-    }
-}
-
-/// The word that JSON has for it.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
     }
 }
