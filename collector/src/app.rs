@@ -12,14 +12,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    alerting::Alerting,
     config::Settings,
     domain::now_ms,
     ingest::{self, Door, Trouble},
     store::{Store, StoreResult},
+    web,
 };
 
 /// How often the store is told that this collector runs; what it could not see is unknown.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often alerts are decided, and what is due is sent.
+const ALERT_INTERVAL: Duration = Duration::from_secs(10);
 /// How long conversations, pages and jobs may take to end; what is not acknowledged by then comes again.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
@@ -71,7 +75,9 @@ pub async fn run(
     let store = Store::open(&settings.store_url).await.context("cannot open the store")?;
     put_sites(&store, &settings).await.context("cannot write the sites")?;
 
+    let alerting = Arc::new(Alerting::new(store.clone(), Arc::clone(&settings))?);
     let mut jobs = jobs(&store, &settings, &shutdown);
+    alert(&mut jobs, &alerting, &shutdown);
     let (door, committer) = open_door(&store, &settings, &shutdown);
     let mut servers = JoinSet::new();
     servers.spawn(serve_agents(listeners.ingest, door, shutdown.clone()));
@@ -108,6 +114,20 @@ fn jobs(store: &Store, settings: &Arc<Settings>, shutdown: &CancellationToken) -
     jobs
 }
 
+/// Deciding and sending are two jobs: a slow receiver does not delay a decision.
+fn alert(jobs: &mut JoinSet<()>, alerting: &Arc<Alerting>, shutdown: &CancellationToken) {
+    let deciding = Arc::clone(alerting);
+    jobs.spawn(every(ALERT_INTERVAL, "deciding alerts", shutdown, move || {
+        let alerting = Arc::clone(&deciding);
+        async move { alerting.tick(now_ms()).await }
+    }));
+    let sending = Arc::clone(alerting);
+    jobs.spawn(every(ALERT_INTERVAL, "sending alerts", shutdown, move || {
+        let alerting = Arc::clone(&sending);
+        async move { alerting.deliver(now_ms()).await }
+    }));
+}
+
 fn open_door(
     store: &Store,
     settings: &Settings,
@@ -127,14 +147,13 @@ async fn serve_agents(
     ingest::serve(listener, door, shutdown).await.context("agents are not served any more")
 }
 
-/// Joined here: the web's router.
 async fn serve_pages(
     listener: TcpListener,
-    _store: Store,
-    _settings: Arc<Settings>,
+    store: Store,
+    settings: Arc<Settings>,
     shutdown: CancellationToken,
 ) -> Result<()> {
-    let pages = axum::Router::new();
+    let pages = web::router(web::State { store, settings });
     axum::serve(listener, pages.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await

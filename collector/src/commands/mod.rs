@@ -9,6 +9,7 @@ mod listing;
 mod queries;
 mod run;
 mod sites;
+mod user;
 mod window;
 
 use std::path::PathBuf;
@@ -71,6 +72,8 @@ pub enum Command {
     /// Say what is wrong with the settings, and change nothing
     #[command(visible_alias = "check-config")]
     Check(check::Args),
+    /// Say who may sign in to the pages
+    User(user::Args),
 }
 
 impl Command {
@@ -83,6 +86,7 @@ impl Command {
             Command::Queries(args) => queries::execute(args, settings).await,
             Command::Availability(args) => availability::execute(args, settings).await,
             Command::Check(args) => check::execute(args, settings).await,
+            Command::User(args) => user::execute(args, settings).await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the collector's parts hand to each other: no SQL, no protobuf, no HTML.
 
+pub mod alert;
 pub mod availability;
 pub mod batch;
 pub mod period;

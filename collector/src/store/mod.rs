@@ -2,6 +2,8 @@
 //! in ARCHITECTURE.md ("One SQL, two engines").
 
 mod agents;
+mod alerts;
+pub mod audit;
 mod batches;
 mod block;
 mod calendar;
@@ -10,8 +12,10 @@ mod engine;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod fold;
+pub mod people;
 mod ranges;
 mod read;
+pub mod sessions;
 mod value;
 
 pub use agents::Registered;
@@ -71,6 +75,12 @@ impl Store {
         let migrations = MIGRATIONS.iter().map(|written| engine.migration(written)).collect();
         Migrator::with_migrations(migrations).run(&pool).await?;
         Ok(Store { pool, engine })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> StoreResult<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
     }
 
     /// A transaction that will write; dropped without commit, it is rolled back.

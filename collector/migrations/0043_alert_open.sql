@@ -1,0 +1,1 @@
+CREATE INDEX alert_open ON alert (resolved_ms, opened_ms);

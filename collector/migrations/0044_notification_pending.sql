@@ -1,0 +1,1 @@
+CREATE INDEX notification_pending ON notification (state, created_ms);
