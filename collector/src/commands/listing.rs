@@ -146,12 +146,14 @@ impl Listing {
         if self.rows.is_empty() {
             return Ok(format!("{}\n{}\n", text::one_line(&self.title), self.empty));
         }
-        Ok(format!("{}\n{}\n", text::one_line(&self.title), self.table()))
+        let table = self.table().trim_fmt();
+        Ok(format!("{}\n{table}\n", text::one_line(&self.title)))
     }
 
     fn table(&self) -> Table {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(&self.columns);
+        table.load_preset(presets::NOTHING);
+        table.set_header(self.columns.iter().map(|name| name.to_uppercase()));
         for row in &self.rows {
             let cells = row
                 .iter()

@@ -27,20 +27,23 @@ use crate::{
 /// Where the settings lie unless `--config` says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/pantau-collector/collector.toml";
 
+/// Heading of the options that every command has.
+const GENERAL: &str = "General options";
+
 /// Takes what Pantau's agents send, keeps it, and makes pages, alerts and reports of it.
 #[derive(Debug, Parser)]
 #[command(name = "pantau-collector", version, about, max_term_width = 100)]
 pub struct Cli {
     /// Settings file
-    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG_DEFAULT)]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "FILE", default_value = CONFIG_DEFAULT)]
     pub config: PathBuf,
     /// How the program's own log is written
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, help_heading = GENERAL, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// What the log tells: error, warn, info, debug or trace, or a filter such as
     /// `info,pantau_collector::ingest=debug`; also taken from RUST_LOG. Default: info for `run`,
     /// warn otherwise
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "LEVEL")]
     pub log_level: Option<String>,
     /// What to do
     #[command(subcommand)]

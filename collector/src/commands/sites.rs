@@ -62,7 +62,10 @@ pub async fn execute(args: Args, settings: Settings) -> Result<()> {
 fn listing(known: &[Known<'_>], now_ms: i64, silent_after_ms: i64) -> Listing {
     let is_silent = |server: &Server| now_ms - server.last_seen_ms > silent_after_ms;
     Listing {
-        title: format!("{} sites", known.len()),
+        title: match known.len() {
+            1 => "1 site".to_owned(),
+            n => format!("{n} sites"),
+        },
         empty: "",
         columns: vec![
             "site",

@@ -37,7 +37,7 @@ impl Window {
             None => month_start(site, to_ms).context("--to: not a time that a calendar has")?,
         };
         if from_ms >= to_ms {
-            bail!("--from must lie before --to; the end of a period is not part of it");
+            bail!("--from must lie before --to (which is now unless it is given)");
         }
         Ok(Period { from_ms, to_ms })
     }
