@@ -6,6 +6,7 @@ mod content;
 mod refusal;
 mod sample;
 pub mod service;
+mod weight;
 
 use pantau_proto::{limits, v1};
 use thiserror::Error;
