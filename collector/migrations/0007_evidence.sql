@@ -41,6 +41,17 @@ CREATE TABLE line_fate (
     PRIMARY KEY (site_id, day, agent_id, source)
 );
 
+-- Replacements made by the rules that redact, by the site's own day of the batch that reported them.
+-- distributed by site_id
+CREATE TABLE redaction_day (
+    site_id TEXT NOT NULL,
+    day BIGINT NOT NULL,
+    agent_id TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (site_id, day, agent_id, rule)
+);
+
 -- When anything was last folded into a site's day: a report computed before that is out of date.
 -- distributed by site_id
 CREATE TABLE site_change (

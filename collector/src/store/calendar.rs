@@ -53,8 +53,11 @@ impl Calendar {
         let (from, to) = minutes_of(period);
         let first = self.day_of(from.saturating_mul(MINUTE_MS));
         let first = if self.first_minute(first) < from { first + 1 } else { first };
-        let last = self.day_of(to.saturating_mul(MINUTE_MS));
-        let last = if self.first_minute(last + 1) > to { last - 1 } else { last };
+        let mut last = self.day_of(to.saturating_mul(MINUTE_MS));
+        // Twice where days begin at half an hour: the hour of that midnight belongs to the day before.
+        while self.first_minute(last + 1) > to {
+            last -= 1;
+        }
         if first > last {
             return Pieces { days: None, edges: non_empty([(from, to)]) };
         }

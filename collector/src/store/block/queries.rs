@@ -75,14 +75,14 @@ pub(in crate::store) fn merge(queries: &mut Queries, more: &Queries) {
 
 /// As a block's bytes.
 pub(in crate::store) fn pack(queries: &Queries) -> Result<Vec<u8>, String> {
-    let rows = queries.iter().map(|(key, hour)| Row::of(key, hour)).collect();
-    super::pack(&Block { rows })
+    let mut block = Block::default();
+    queries.iter().for_each(|(key, hour)| block.push(key, hour));
+    super::pack(&block)
 }
 
 /// Back from a block's bytes.
 pub(in crate::store) fn unpack(bytes: &[u8]) -> Result<Queries, String> {
-    let block: Block = super::unpack(bytes)?;
-    block.rows.iter().map(Row::read).collect()
+    super::unpack::<Block>(bytes)?.read()
 }
 
 /// A sketch as bytes, for a row of its own.
@@ -105,85 +105,117 @@ struct Bins {
     counts: Vec<u64>,
 }
 
+/// All queries, figure by figure: what is alike stands together, which compresses to 85 % of
+/// the same written query by query.
 #[derive(Clone, PartialEq, Message)]
 struct Block {
-    #[prost(message, repeated, tag = "1")]
-    rows: Vec<Row>,
-}
+    /// Names of databases; `database` counts in it.
+    #[prost(string, repeated, tag = "1")]
+    databases: Vec<String>,
 
-/// One query. `calls`, `total_us` and `rows` are parallel to `minutes`.
-#[derive(Clone, PartialEq, Message)]
-struct Row {
-    #[prost(sfixed64, tag = "1")]
-    fingerprint: i64,
+    // One entry per query.
+    #[prost(sfixed64, repeated, tag = "2")]
+    fingerprint: Vec<i64>,
     /// 1 the log, 2 the statements view.
-    #[prost(uint32, tag = "2")]
-    source: u32,
-    #[prost(string, tag = "3")]
-    database: String,
+    #[prost(uint32, repeated, tag = "3")]
+    source: Vec<u32>,
     #[prost(uint32, repeated, tag = "4")]
-    minutes: Vec<u32>,
+    database: Vec<u32>,
     #[prost(uint64, repeated, tag = "5")]
+    max_us: Vec<u64>,
+    /// How many of the entries of minutes are this query's.
+    #[prost(uint32, repeated, tag = "6")]
+    minutes: Vec<u32>,
+    /// How many of the entries of bins are this query's.
+    #[prost(uint32, repeated, tag = "7")]
+    bins: Vec<u32>,
+
+    // One entry per query and minute.
+    #[prost(uint32, repeated, tag = "8")]
+    minute: Vec<u32>,
+    #[prost(uint64, repeated, tag = "9")]
     calls: Vec<u64>,
-    #[prost(uint64, repeated, tag = "6")]
+    #[prost(uint64, repeated, tag = "10")]
     total_us: Vec<u64>,
-    #[prost(uint64, repeated, tag = "7")]
+    #[prost(uint64, repeated, tag = "11")]
     rows: Vec<u64>,
-    #[prost(uint64, tag = "8")]
-    max_us: u64,
-    #[prost(message, optional, tag = "9")]
-    sketch: Option<Bins>,
+
+    // One entry per query and bin of its sketch.
+    #[prost(sint32, repeated, tag = "12")]
+    bin_key: Vec<i32>,
+    #[prost(uint64, repeated, tag = "13")]
+    bin_count: Vec<u64>,
 }
 
-impl Row {
-    fn of(key: &QueryKey, hour: &QueryHour) -> Row {
-        let column = |of: fn(&Calls) -> i64| {
-            hour.minutes.values().map(|calls| of(calls).unsigned_abs()).collect()
-        };
-        let (keys, counts) = hour.sketch.to_deltas();
-        Row {
-            fingerprint: key.fingerprint,
-            source: match key.source {
-                QuerySource::Log => 1,
-                QuerySource::StatementsView => 2,
-            },
-            database: key.database.clone(),
-            minutes: hour.minutes.keys().map(|minute| u32::from(*minute)).collect(),
-            calls: column(|c| c.calls),
-            total_us: column(|c| c.total_us),
-            rows: column(|c| c.rows),
-            max_us: hour.max_us.unsigned_abs(),
-            sketch: (!hour.sketch.is_empty()).then_some(Bins { keys, counts }),
+impl Block {
+    fn push(&mut self, key: &QueryKey, hour: &QueryHour) {
+        let known = self.databases.iter().position(|name| *name == key.database);
+        let database = known.unwrap_or_else(|| {
+            self.databases.push(key.database.clone());
+            self.databases.len() - 1
+        });
+        self.fingerprint.push(key.fingerprint);
+        self.source.push(match key.source {
+            QuerySource::Log => 1,
+            QuerySource::StatementsView => 2,
+        });
+        self.database.push(database as u32);
+        self.max_us.push(hour.max_us.unsigned_abs());
+        self.minutes.push(hour.minutes.len() as u32);
+        for (minute, calls) in &hour.minutes {
+            self.minute.push(u32::from(*minute));
+            self.calls.push(calls.calls.unsigned_abs());
+            self.total_us.push(calls.total_us.unsigned_abs());
+            self.rows.push(calls.rows.unsigned_abs());
         }
+        let (keys, counts) = hour.sketch.to_deltas();
+        self.bins.push(keys.len() as u32);
+        self.bin_key.extend(keys);
+        self.bin_count.extend(counts);
     }
 
-    fn read(&self) -> Result<(QueryKey, QueryHour), String> {
-        let source = match self.source {
+    fn read(&self) -> Result<Queries, String> {
+        let mut minutes = self.minute.iter().zip(&self.calls).zip(&self.total_us).zip(&self.rows);
+        let mut bins = self.bin_key.iter().zip(&self.bin_count);
+        let mut queries = Queries::new();
+        for (n, fingerprint) in self.fingerprint.iter().enumerate() {
+            let own_minutes = minutes.by_ref().take(entry(&self.minutes, n)? as usize);
+            let minutes = own_minutes.map(|(((minute, calls), total_us), rows)| {
+                let minute = u8::try_from(*minute).ok().filter(|minute| *minute < 60);
+                let calls = Calls {
+                    calls: quantity(*calls),
+                    total_us: quantity(*total_us),
+                    rows: quantity(*rows),
+                };
+                Ok((minute.ok_or("a minute beyond the hour")?, calls))
+            });
+            let minutes = minutes.collect::<Result<_, &str>>()?;
+            let (keys, counts): (Vec<i32>, Vec<u64>) =
+                bins.by_ref().take(entry(&self.bins, n)? as usize).unzip();
+            let hour = QueryHour {
+                minutes,
+                max_us: quantity(entry(&self.max_us, n)?),
+                sketch: Sketch::from_deltas(&keys, &counts),
+            };
+            queries.insert(self.key(*fingerprint, n)?, hour);
+        }
+        Ok(queries)
+    }
+
+    fn key(&self, fingerprint: i64, n: usize) -> Result<QueryKey, String> {
+        let source = match entry(&self.source, n)? {
             1 => QuerySource::Log,
             2 => QuerySource::StatementsView,
             other => return Err(format!("query source {other} is not known")),
         };
-        let mut minutes = BTreeMap::new();
-        let figures = self.calls.iter().zip(&self.total_us).zip(&self.rows);
-        for (minute, ((calls, total_us), rows)) in self.minutes.iter().zip(figures) {
-            let minute = u8::try_from(*minute).ok().filter(|m| *m < 60);
-            let minute = minute.ok_or("a minute beyond the hour")?;
-            let calls = Calls {
-                calls: quantity(*calls),
-                total_us: quantity(*total_us),
-                rows: quantity(*rows),
-            };
-            minutes.insert(minute, calls);
-        }
-        let bins = self.sketch.clone().unwrap_or_default();
-        let hour = QueryHour {
-            minutes,
-            max_us: quantity(self.max_us),
-            sketch: Sketch::from_deltas(&bins.keys, &bins.counts),
-        };
-        let database = self.database.clone();
-        Ok((QueryKey { fingerprint: self.fingerprint, source, database }, hour))
+        let database = self.databases.get(entry(&self.database, n)? as usize);
+        let database = database.ok_or("a database without a name")?.clone();
+        Ok(QueryKey { fingerprint, source, database })
     }
+}
+
+fn entry<T: Copy>(column: &[T], n: usize) -> Result<T, &'static str> {
+    column.get(n).copied().ok_or("a column is too short")
 }
 
 #[cfg(test)]
@@ -228,7 +260,7 @@ mod tests {
         let bytes = pack(&queries).unwrap();
         assert_eq!(unpack(&bytes).unwrap(), queries);
         // Most of it are the sketches: 400 of them with 375 durations each.
-        assert!(bytes.len() < 64 * 1024, "{} bytes", bytes.len());
+        assert!(bytes.len() < 36 * 1024, "{} bytes", bytes.len());
         println!("query block of a reference hour: {} bytes", bytes.len());
     }
 }

@@ -325,32 +325,38 @@ mod tests {
 
     /// The reference server: 4 disks, 2 interfaces, 2 databases.
     fn reference_minute(n: u64) -> (HostSample, Vec<DatabaseSample>) {
-        let noise = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        let mut random = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut below = |end: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % end
+        };
         let disks = ["/", "/boot", "/var", "/home"].map(|mount| DiskSample {
             mount: mount.to_owned(),
             file_system: "xfs".to_owned(),
             total_bytes: 500 << 30,
-            free_bytes: (200 << 30) - noise * 4_096,
+            free_bytes: (200 << 30) - below(100_000) * 4_096,
             inodes_total: 1 << 26,
-            inodes_free: (1 << 25) - n,
-            read_bytes: n * 70_000 + noise,
-            written_bytes: n * 900_000 + noise,
+            inodes_free: (1 << 25) - below(1_000),
+            read_bytes: n * 70_000 + below(50_000),
+            written_bytes: n * 900_000 + below(500_000),
         });
         let interfaces = ["eth0", "eth1"].map(|name| InterfaceSample {
             name: name.to_owned(),
-            received_bytes: n * 3_000_000 + noise,
-            sent_bytes: n * 9_000_000 + noise * 3,
-            received_peak_bytes_per_s: 90_000 + noise % 4_000,
-            sent_peak_bytes_per_s: 300_000 + noise % 9_000,
+            received_bytes: n * 3_000_000 + below(900_000),
+            sent_bytes: n * 9_000_000 + below(900_000),
+            received_peak_bytes_per_s: below(400_000),
+            sent_peak_bytes_per_s: below(400_000),
             outside: name == "eth0",
             ..InterfaceSample::default()
         });
         let host = HostSample {
-            cpu_permille: (noise % 700) as u32,
-            cpu_max_permille: (noise % 900) as u32,
-            load1_centi: (noise % 400) as u32,
+            cpu_permille: below(500) as u32,
+            cpu_max_permille: below(900) as u32,
+            load1_centi: below(400) as u32,
             memory_total_bytes: 32 << 30,
-            memory_available_bytes: (9 << 30) + noise * 4_096,
+            memory_available_bytes: (9 << 30) + below(200_000) * 4_096,
             disks: disks.to_vec(),
             interfaces: interfaces.to_vec(),
             uptime_s: 900_000 + n as u32 * 60,
@@ -360,7 +366,7 @@ mod tests {
             cluster: "utama".to_owned(),
             database: database.to_owned(),
             size_bytes: n.is_multiple_of(15).then_some((80 << 30) + n * 8_192),
-            commits: n * 4_000 + noise % 900,
+            commits: n * 4_000 + below(900),
             rollbacks: n * 3,
             connections: 40,
             connections_max: 100,
@@ -384,7 +390,7 @@ mod tests {
         let samples = reference_hour();
         let bytes = samples.pack().unwrap();
         assert_eq!(Samples::unpack(&bytes).unwrap(), samples);
-        assert!(bytes.len() < 10 * 1024, "{} bytes", bytes.len());
+        assert!(bytes.len() < 6 * 1024, "{} bytes", bytes.len());
         println!("host block of a reference hour: {} bytes", bytes.len());
     }
 

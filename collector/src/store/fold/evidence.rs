@@ -229,6 +229,32 @@ pub(super) async fn write_fates(
     Ok(())
 }
 
+/// Adds replacements by rule, to the day of the batch that told.
+pub(super) async fn write_redactions(
+    tx: &mut AnyConnection,
+    site: &SiteId,
+    agent: &AgentId,
+    calendar: &Calendar,
+    redactions: &[(i64, String, i64)],
+) -> StoreResult<()> {
+    for (at_ms, rule, count) in redactions {
+        sqlx::query(
+            "INSERT INTO redaction_day (site_id, day, agent_id, rule, count)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (site_id, day, agent_id, rule)
+             DO UPDATE SET count = redaction_day.count + excluded.count",
+        )
+        .bind(site.0.as_str())
+        .bind(calendar.day_of(*at_ms))
+        .bind(agent.0.as_str())
+        .bind(clean(rule).into_owned())
+        .bind(*count)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
 /// Facts of clusters as they stand with the server: each with the minute that told them.
 pub(in crate::store) type DatedFacts = Vec<(i64, DatabaseFacts)>;
 

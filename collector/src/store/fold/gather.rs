@@ -74,6 +74,8 @@ pub(super) struct Gathered {
     pub(super) observations: Vec<Observation>,
     /// With the time of the batch that brought them.
     pub(super) fates: Vec<(i64, LineFates)>,
+    /// Replacements by rule, with the time of the batch that brought them.
+    pub(super) redactions: Vec<(i64, String, i64)>,
     /// By cluster, with the minute of the batch that brought them.
     pub(super) facts: BTreeMap<String, (i64, DatabaseFacts)>,
 }
@@ -137,6 +139,9 @@ impl Gathered {
         content.gaps.into_iter().for_each(|gap| self.absorb_gap(gap));
         self.observations.extend(content.observations);
         self.fates.extend(content.fates.into_iter().map(|fates| (head.at_ms(), fates)));
+        let redactions = content.redactions.into_iter();
+        self.redactions
+            .extend(redactions.map(|(rule, count)| (head.at_ms(), rule, quantity(count))));
         for facts in content.database_facts {
             let newest = self.facts.entry(facts.cluster.clone()).or_default();
             if head.last_minute >= newest.0 {

@@ -174,7 +174,7 @@ fn database_hour(hour: i64, rows: &Rows) -> Option<DatabaseHour> {
         let of_row = move |(minute, row): (&u8, &Vec<i64>)| (*minute, figure(row, position));
         rows.iter().map(of_row).filter(|(_, value)| *value != NOT_MEASURED)
     };
-    let last_size = known(database::SIZE).last();
+    let last_size = known(database::SIZE).next_back();
     let start_ms = hour.saturating_mul(HOUR_MS);
     Some(DatabaseHour {
         minutes: i64::try_from(rows.len()).unwrap_or(i64::MAX),
@@ -186,7 +186,9 @@ fn database_hour(hour: i64, rows: &Rows) -> Option<DatabaseHour> {
         last: *counters.last()?,
         connections_peak: rows.values().map(|row| figure(row, database::CONNECTIONS)).max()?,
         connections_max: rows.values().map(|row| figure(row, database::CONNECTIONS_MAX)).max()?,
-        accounts: known(database::ACCOUNTS).last().map_or(NOT_MEASURED, |(_, accounts)| accounts),
+        accounts: known(database::ACCOUNTS)
+            .next_back()
+            .map_or(NOT_MEASURED, |(_, accounts)| accounts),
     })
 }
 

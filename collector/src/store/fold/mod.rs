@@ -46,6 +46,8 @@ pub struct FoldReport {
     pub batches: u64,
     /// Batches that could not be read and were set aside.
     pub damaged: u64,
+    /// Servers that could not be folded; their batches stay, the log says why.
+    pub failed: u64,
 }
 
 /// A server that has batches waiting.
@@ -95,20 +97,24 @@ impl Store {
         Ok(pending.collect())
     }
 
-    /// Folds every batch that is waiting. A server whose stored hours are damaged is passed over (its
-    /// batches stay) and does not hold up the others; an error of the database ends the fold, and what
-    /// was committed until then stays.
+    /// Folds every batch that is waiting. A server that cannot be folded (a stored hour is damaged, or
+    /// the database refuses what it holds) is logged and counted as failed; its batches stay, and it does
+    /// not hold up the others. An unreachable database ends the fold; what was committed until then stays.
     pub async fn fold(&self, decode: Decode<'_>, now_ms: i64) -> StoreResult<FoldReport> {
         let mut report = FoldReport::default();
         for server in self.pending().await? {
             report.servers += 1;
             match self.fold_server(&server, decode, now_ms, &mut report).await {
-                Err(StoreError::Damaged { what, site, why }) => tracing::error!(
-                    %site, agent = %server.agent, what, why,
-                    "batches of this server are not counted until the damaged record is repaired or \
-                     deleted; they are kept"
-                ),
-                other => other?,
+                Ok(()) => {}
+                Err(error) if concerns_one_server(&error) => {
+                    report.failed += 1;
+                    tracing::error!(
+                        site = %server.site, agent = %server.agent, batches = server.batches,
+                        "{error}: batches of this server wait uncounted until this is repaired; they \
+                         are kept and tried again at the next fold"
+                    );
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(report)
@@ -229,6 +235,17 @@ impl Store {
     }
 }
 
+/// Whether an error tells of this server's data rather than of the way to the database.
+fn concerns_one_server(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Damaged { .. }
+            | StoreError::Database(
+                sqlx::Error::Database(_) | sqlx::Error::Encode(_) | sqlx::Error::Decode(_)
+            )
+    )
+}
+
 /// Writes what was gathered into the server's hours and days.
 async fn apply(
     tx: &mut AnyConnection,
@@ -248,6 +265,7 @@ async fn apply(
     evidence::write_observations(tx, site, agent, &gathered.observations).await?;
     evidence::write_gaps(tx, site, agent, &gathered.gaps).await?;
     evidence::write_fates(tx, site, agent, &calendar, &gathered.fates).await?;
+    evidence::write_redactions(tx, site, agent, &calendar, &gathered.redactions).await?;
     evidence::write_facts(tx, site, agent, &gathered.facts).await?;
     evidence::write_positions(tx, site, agent, &gathered.positions).await?;
     evidence::mark_days(tx, site, &gathered.days(&calendar), now_ms).await

@@ -21,7 +21,7 @@ async fn a_batch_stored_twice_and_folded_twice_counts_once() {
     let (store, _dir) = fresh().await;
     let mut contents = Contents::default();
     let batch = contents.batch(1, counts(MINUTE, 4));
-    assert_eq!(store.save(&[batch.clone()]).await.unwrap(), [SaveOutcome::Stored]);
+    assert_eq!(store.save(std::slice::from_ref(&batch)).await.unwrap(), [SaveOutcome::Stored]);
     let twice = store.save(&[batch.clone(), batch.clone()]).await.unwrap();
     assert_eq!(twice, [SaveOutcome::Duplicate; 2]);
     assert_eq!(contents.fold(&store).await.batches, 1);
@@ -61,7 +61,8 @@ async fn a_fold_that_fails_midway_changes_nothing_and_is_made_good_later() {
     };
     put(broken).await;
     store.save(&batches[1..]).await.unwrap();
-    assert_eq!(contents.fold(&store).await.batches, 0);
+    let report = contents.fold(&store).await;
+    assert_eq!((report.batches, report.failed), (0, 1));
     assert_eq!(errors_in(&store, hours(0, 1)).await, Some(4), "nothing of the failed fold stays");
     put(&kept.0).await;
     assert_eq!(contents.fold(&store).await.batches, 1);
@@ -118,8 +119,8 @@ async fn a_period_counts_its_own_minutes_however_it_is_made_of_days_and_hours() 
         (0..96).map(|n| contents.batch(n as u64 + 1, counts(MINUTE + n * 60 + 30, 1))).collect();
     store.save(&batches).await.unwrap();
     contents.fold(&store).await;
-    for (from, to) in [(0, 96), (0, 1), (13, 37), (12, 38), (-40, 200), (5, 9)] {
-        let expected = (to.min(96) - from.max(0)) as i64;
+    for (from, to) in [(0i64, 96i64), (0, 1), (13, 37), (12, 38), (-40, 200), (5, 9)] {
+        let expected = to.min(96) - from.max(0);
         let period = hours(from, to);
         assert_eq!(errors_in(&store, period).await, Some(expected), "errors of {from}-{to}");
         assert_eq!(calls_in(&store, period).await, Some(expected), "queries of {from}-{to}");
@@ -242,6 +243,7 @@ async fn losses_fates_and_facts_are_kept_with_the_server() {
         database_facts: facts(version),
         gaps: vec![gap.clone()],
         fates: vec![fates.clone()],
+        redactions: vec![("nik".to_owned(), 3)],
         ..counts(minute, 1)
     };
     let batches =
@@ -254,6 +256,8 @@ async fn losses_fates_and_facts_are_kept_with_the_server() {
     assert_eq!((gaps.len(), gaps[0].amount, gaps[0].reason.as_str()), (1, 24, "file_lost"));
     let fates = store.fates(&site(), hours(0, 1)).await.unwrap();
     assert_eq!((fates[0].read, fates[0].counted, fates[0].unparsed), (20, 8, 2));
+    let redactions = store.redactions(&site(), hours(0, 1)).await.unwrap();
+    assert_eq!(redactions, [("nik".to_owned(), 6)]);
     let servers = store.servers(Some(&site())).await.unwrap();
     assert_eq!(servers[0].database_facts, facts("15.18"));
 }

@@ -62,6 +62,25 @@ impl Store {
         Ok(fates.collect())
     }
 
+    /// Replacements made by the rules that redact, by rule, over the site's days that the period touches.
+    pub async fn redactions(
+        &self,
+        site: &SiteId,
+        period: Period,
+    ) -> StoreResult<Vec<(String, i64)>> {
+        let calendar = self.calendar(site).await?;
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT rule, CAST(SUM(count) AS BIGINT) FROM redaction_day
+             WHERE site_id = $1 AND day >= $2 AND day <= $3 GROUP BY rule ORDER BY rule",
+        )
+        .bind(site.0.as_str())
+        .bind(calendar.day_of(period.from_ms))
+        .bind(calendar.day_of(period.to_ms.saturating_sub(1)))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
     /// What agents saw, clipped to the period, ascending; per agent contiguous pieces are merged.
     pub async fn observations(
         &self,
