@@ -194,6 +194,7 @@ async fn mails_of_one_alert_share_a_thread_and_speak_both_languages() {
     assert!(mails[1].contains(&format!("Message-ID: <{id}-2-mail@lpse.example.go.id>")));
     assert!(mails[1].contains(&format!("In-Reply-To: <{id}-1-mail@lpse.example.go.id>")));
     assert!(mails[0].contains("To: a@lpse.example.go.id, b@lpse.example.go.id"), "{}", mails[0]);
+    assert!(mails[0].contains("Auto-Submitted: auto-generated\r\n"));
     let (indonesian, english) = (mails[0].find("Ambang: 90 %"), mails[0].find("Threshold: 90 %"));
     assert!(indonesian.is_some() && indonesian < english, "{}", mails[0]);
 }
@@ -323,7 +324,7 @@ async fn a_site_that_is_down_is_told_after_its_time_and_again_when_it_is_back() 
     assert_eq!(told(&world.http.posts()), ["opened critical", "resolved critical"]);
     let post = &world.http.posts()[0].body;
     assert_eq!((&post["value"], &post["threshold"]), (&70.into(), &60.into()));
-    assert!(world.mail.mails()[0].contains("connect_refused"));
+    assert!(world.mail.mails()[0].contains("Sebab: sambungan ditolak"));
 }
 
 #[tokio::test]

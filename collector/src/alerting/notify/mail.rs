@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::{Mailbox, Mailboxes, header::ContentType},
+    message::{
+        Mailbox, Mailboxes,
+        header::{ContentType, HeaderName, HeaderValue},
+    },
     transport::smtp::authentication::Credentials,
 };
 
@@ -73,7 +76,8 @@ impl Mail {
             .subject(format!("[Pantau] {headline}"))
             .message_id(Some(self.message_id(&notice.key)))
             .date(date(notice.event.at_ms))
-            .header(ContentType::TEXT_PLAIN);
+            .header(ContentType::TEXT_PLAIN)
+            .raw_header(auto_submitted());
         for recipient in self.to.iter() {
             builder = builder.to(recipient.clone());
         }
@@ -89,6 +93,11 @@ impl Mail {
     fn message_id(&self, key: &NotificationKey) -> String {
         format!("<{}@{}>", key.text(), self.from.email.domain())
     }
+}
+
+/// RFC 3834, section 5: keeps absence notices from answering.
+fn auto_submitted() -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned())
 }
 
 fn body(notice: &Notice, site: &Site) -> String {

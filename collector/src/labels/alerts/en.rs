@@ -1,9 +1,10 @@
 //! Alerts in English.
 
-use super::{FieldWords, RuleWords, Vocabulary};
+use super::{FieldWords, Language, RuleWords, Vocabulary};
 
 /// English.
 pub static EN: Vocabulary = Vocabulary {
+    language: Language::English,
     rules: &[
         (
             "disk_space",

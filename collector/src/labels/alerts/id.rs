@@ -1,9 +1,10 @@
 //! Alerts in Indonesian.
 
-use super::{FieldWords, RuleWords, Vocabulary};
+use super::{FieldWords, Language, RuleWords, Vocabulary};
 
 /// Indonesian.
 pub static ID: Vocabulary = Vocabulary {
+    language: Language::Indonesian,
     rules: &[
         (
             "disk_space",

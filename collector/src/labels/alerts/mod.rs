@@ -16,8 +16,11 @@ use crate::{
 pub use en::EN;
 pub use id::ID;
 
+use super::{Language, reasons};
+
 /// Everything alerts say in one language.
 pub struct Vocabulary {
+    language: Language,
     rules: &'static [(&'static str, RuleWords)],
     other: RuleWords,
     warning: &'static str,
@@ -36,8 +39,7 @@ pub struct Vocabulary {
     days: &'static str,
 }
 
-/// What one rule says. `{server}`, `{part}`, `{value}`, `{threshold}`, `{free}`, `{total}` and `{cause}`
-/// stand for what is put in.
+/// What one rule says. `{server}`, `{part}`, `{value}` and the rule's `{name}` stand for what is put in.
 struct RuleWords {
     name: &'static str,
     problem: &'static str,
@@ -57,6 +59,16 @@ struct FieldWords {
     opened: &'static str,
     advice: &'static str,
     number: &'static str,
+}
+
+impl Language {
+    /// What alerts say in it.
+    pub fn alerts(self) -> &'static Vocabulary {
+        match self {
+            Language::Indonesian => &ID,
+            Language::English => &EN,
+        }
+    }
 }
 
 impl Vocabulary {
@@ -161,7 +173,8 @@ impl Vocabulary {
             lines.push((words.free, format!("{} / {}", self.bytes(free), self.bytes(total))));
         }
         if !event.detail.cause.is_empty() {
-            lines.push((words.cause, event.detail.cause.clone()));
+            let cause = reasons::text(&event.detail.cause, self.language.labels());
+            lines.push((words.cause, cause));
         }
         lines.push((words.at, local_time(site, event.at_ms)));
         lines.push((words.opened, local_time(site, event.opened_ms)));
