@@ -18,7 +18,7 @@ mod read;
 pub mod sessions;
 mod value;
 
-use agents::Registered;
+pub use agents::Registered;
 pub use batches::SaveOutcome;
 pub use fold::{Decode, FoldReport, Pending};
 
@@ -81,6 +81,11 @@ impl Store {
     pub async fn ping(&self) -> StoreResult<()> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Closes every connection; statements after it fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// A transaction that will write; dropped without commit, it is rolled back.
