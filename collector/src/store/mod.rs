@@ -83,6 +83,11 @@ impl Store {
         Ok(())
     }
 
+    /// Closes every connection; statements after it fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// A transaction that will write; dropped without commit, it is rolled back.
     async fn begin_write(&self) -> StoreResult<sqlx::Transaction<'static, sqlx::Any>> {
         Ok(self.pool.begin_with(self.engine.begin_write()).await?)
