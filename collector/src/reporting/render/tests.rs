@@ -19,7 +19,7 @@ fn pages(model: &Model) -> Vec<String> {
     for page in document.pages() {
         let mut words = Vec::new();
         collect(&page.frame, &mut words);
-        pages.push(words.join(" ").replace('\u{200b}', ""));
+        pages.push(words.join(" ").replace('\u{200b}', "").split_whitespace().collect::<Vec<_>>().join(" "));
     }
     pages
 }

@@ -27,17 +27,17 @@ pub(super) fn annex(model: &Model, clock: &Clock) -> Annex {
 }
 
 fn shares(model: &Model) -> Table {
-    let number = |head: &str| column(head, 2, Style::Number);
+    let number = |head: &str| column(head, 3, Style::Number);
     Table {
         columns: vec![
-            column("Objek", 4, Style::Text),
+            column("Objek", 5, Style::Text),
             number("Tersedia %"),
             number("Tidak tersedia %"),
             number("Terganggu %"),
             number("Pemeliharaan %"),
             number("Tidak diketahui %"),
             number("Sasaran"),
-            column("Hasil", 3, Style::Text),
+            column("Hasil", 4, Style::Text),
         ],
         rows: model.availability.iter().map(share_row).collect(),
         empty: "Tidak ada objek yang dipantau.".to_owned(),
@@ -46,7 +46,10 @@ fn shares(model: &Model) -> Table {
 
 fn share_row(target: &TargetAvailability) -> Vec<String> {
     let mut row = vec![words::target(&target.target).to_owned()];
-    row.extend(target.shares_centipercent.iter().map(|share| centipercent(*share)));
+    row.extend(target.shares_centipercent.iter().map(|share| match (target.verdict, share) {
+        (Verdict::NotMeasured, 0) => "–".to_owned(),
+        _ => centipercent(*share),
+    }));
     row.push(permille(target.target_permille));
     row.push(verdict(target.verdict).to_owned());
     row

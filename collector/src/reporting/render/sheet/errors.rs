@@ -41,7 +41,7 @@ pub(super) fn table(rows: &[ErrorRow], empty: &str, model: &Model, clock: &Clock
     Table {
         columns: vec![
             column("Sidik jari", 0, Style::Mono),
-            column("Pesan (tersamar)", 7, Style::Text),
+            column("Pesan (tersamar)", 6, Style::Text),
             column("Kelas", 3, Style::Text),
             column("SQLSTATE", 0, Style::Mono),
             column("Tingkat", 0, Style::Text),
@@ -57,7 +57,7 @@ fn cells(row: &ErrorRow, clock: &Clock) -> Vec<String> {
     vec![
         text::line(&row.fingerprint, 16),
         text::line(&row.template, MESSAGE_CHARS_MAX),
-        format!("{} ({})", text::line(&row.class, 40), words::origin(row.origin)),
+        format!("{} ({})", text::dotted(&row.class, 40), words::origin(row.origin)),
         text::line(&row.sqlstate, 5),
         words::severity(row.severity).to_owned(),
         integer(row.count),

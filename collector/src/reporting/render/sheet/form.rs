@@ -12,8 +12,8 @@ use crate::reporting::{
 const ERRORS_ON_FORM: usize = 7;
 /// Two lines of the table.
 const ERROR_CHARS_MAX: usize = 150;
-/// A line of section A.
-const DETAIL_CHARS_MAX: usize = 120;
+/// What explains a value of section A: two lines.
+const DETAIL_CHARS_MAX: usize = 150;
 /// A reason "tidak terukur" may take two lines.
 const VALUE_CHARS_MAX: usize = 90;
 /// Lines of the letterhead, and their length.
@@ -200,13 +200,24 @@ fn beginning(paragraphs: &[String], room: usize) -> Vec<String> {
     for paragraph in paragraphs {
         let needed = width(paragraph).max(1).div_ceil(LESSON_LINE_WIDTH) * LESSON_LINE_WIDTH;
         if needed > left {
-            kept.push(text::cut(paragraph, left / 2));
+            kept.push(text::cut(paragraph, letters_in(paragraph, left)));
             return kept;
         }
         left -= needed;
         kept.push(paragraph.clone());
     }
     kept
+}
+
+/// How many letters of `text` are at most `room` wide.
+fn letters_in(text: &str, room: usize) -> usize {
+    let mut wide = 0;
+    text.chars()
+        .take_while(|letter| {
+            wide += letter_width(*letter);
+            wide <= room
+        })
+        .count()
 }
 
 #[cfg(test)]

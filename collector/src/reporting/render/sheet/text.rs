@@ -13,6 +13,18 @@ pub(super) fn line(text: &str, chars_max: usize) -> String {
     breakable(&cut(&words.join(" "), chars_max))
 }
 
+/// A name of parts (`database.unique_violation`) that may break between them.
+pub(super) fn dotted(name: &str, chars_max: usize) -> String {
+    let mut out = String::new();
+    for c in line(name, chars_max).chars() {
+        out.push(c);
+        if matches!(c, '.' | '_' | '/') {
+            out.push(BREAK);
+        }
+    }
+    out
+}
+
 /// Lines as they are, each fit for the page; together at most `chars_max`, and at most `lines_max`.
 pub(super) fn lines(text: &str, chars_max: usize, lines_max: usize) -> Vec<String> {
     let short = cut(text.trim_end(), chars_max);
