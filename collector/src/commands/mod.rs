@@ -1,1 +1,73 @@
-//! One file per command of the command line.
+//! The command line. One command, one file: `pub struct Args` (clap) and
+//! `pub async fn execute(args: Args, settings: Settings) -> anyhow::Result<()>`; registered by its
+//! `mod` line, its line in [`Command`] and its line in [`Command::execute`].
+
+mod check;
+mod run;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::Settings;
+
+/// Where the settings lie unless `--config` says otherwise.
+const CONFIG_DEFAULT: &str = "/etc/pantau-collector/collector.toml";
+
+/// Takes what Pantau's agents send, keeps it, and makes pages, alerts and reports of it.
+#[derive(Debug, Parser)]
+#[command(name = "pantau-collector", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// Settings file
+    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG_DEFAULT)]
+    pub config: PathBuf,
+    /// How the program's own log is written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What the log tells: error, warn, info, debug or trace, or a filter such as
+    /// `info,pantau_collector::ingest=debug`; also taken from RUST_LOG. Default: info for `run`,
+    /// warn otherwise
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line of text each.
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
+/// Every command, in the order in which `--help` shows them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take batches, show pages, send alerts, make reports; ends in order on SIGTERM
+    Run(run::Args),
+    /// Say what is wrong with the settings, and change nothing
+    #[command(visible_alias = "check-config")]
+    Check(check::Args),
+}
+
+impl Command {
+    /// Does it; what it has to say goes to standard output.
+    pub async fn execute(self, settings: Settings) -> Result<()> {
+        match self {
+            Command::Run(args) => run::execute(args, settings).await,
+            Command::Check(args) => check::execute(args, settings).await,
+        }
+    }
+
+    /// What the log tells unless it is said otherwise: a command's answer is not to be drowned.
+    pub fn log_level_default(&self) -> &'static str {
+        match self {
+            Command::Run(_) => "info",
+            _ => "warn",
+        }
+    }
+}

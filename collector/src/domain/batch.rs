@@ -91,6 +91,24 @@ pub enum Origin {
     Application,
 }
 
+impl Origin {
+    /// Every one.
+    pub const ALL: [Origin; 2] = [Origin::Database, Origin::Application];
+
+    /// The word used in the store; the same as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Database => "database",
+            Origin::Application => "application",
+        }
+    }
+
+    /// Reverse of [`Origin::as_str`].
+    pub fn parse(word: &str) -> Option<Origin> {
+        Origin::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
 /// How bad an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,6 +118,27 @@ pub enum Severity {
     Error,
     Fatal,
     Panic,
+}
+
+impl Severity {
+    /// Every one.
+    pub const ALL: [Severity; 4] =
+        [Severity::Warning, Severity::Error, Severity::Fatal, Severity::Panic];
+
+    /// The word used in the store; the same as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+            Severity::Fatal => "fatal",
+            Severity::Panic => "panic",
+        }
+    }
+
+    /// Reverse of [`Severity::as_str`].
+    pub fn parse(word: &str) -> Option<Severity> {
+        Severity::ALL.into_iter().find(|one| one.as_str() == word)
+    }
 }
 
 /// One kind of query, from one source.
@@ -121,6 +160,24 @@ pub enum QuerySource {
     Log,
     /// The view `pg_stat_statements`.
     StatementsView,
+}
+
+impl QuerySource {
+    /// Every one.
+    pub const ALL: [QuerySource; 2] = [QuerySource::Log, QuerySource::StatementsView];
+
+    /// The word used in the store; the same as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QuerySource::Log => "log",
+            QuerySource::StatementsView => "statements_view",
+        }
+    }
+
+    /// Reverse of [`QuerySource::as_str`].
+    pub fn parse(word: &str) -> Option<QuerySource> {
+        QuerySource::ALL.into_iter().find(|one| one.as_str() == word)
+    }
 }
 
 /// One UTC minute.

@@ -4,6 +4,7 @@ pub mod availability;
 pub mod batch;
 pub mod period;
 pub mod summary;
+pub mod text;
 
 use std::fmt;
 

@@ -98,6 +98,28 @@ pub struct HostHour {
     pub disk_free_bytes: i64,
 }
 
+/// One minute of a server, for charts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct HostMinute {
+    /// Start of the minute.
+    pub minute_ms: i64,
+    pub cpu_permille: i64,
+    pub memory_used_permille: i64,
+    /// Mean on the outside interface; `None` when the sample before is missing.
+    pub sent_bytes_per_s: Option<i64>,
+    pub received_bytes_per_s: Option<i64>,
+}
+
+/// Errors of a site in one UTC hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ErrorHourCount {
+    /// Start of the hour.
+    pub from_ms: i64,
+    /// Occurrences of all groups.
+    pub count: i64,
+}
+
 /// Traffic on the outside interface over a period.
 #[derive(Clone, Debug, Default, Serialize)]
 #[allow(missing_docs)]

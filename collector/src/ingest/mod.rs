@@ -1,1 +1,68 @@
-//! The door: streams of agents, limits, and the group commit.
+//! The door: agents call, batches are stored as they arrive and acknowledged after their commit.
+//!
+//! A batch's frame is checked here; its content is not decoded. The fold decodes it and declares a
+//! damaged one as lost. Refusing it here would help nobody: the same numbered batch always carries the
+//! same bytes, so the agent would come back with it for ever, and everything behind it would wait.
+//! (Damage under way is caught before: by TCP, and by the spool's checksums.)
+
+mod commit;
+mod door;
+mod floor;
+mod ranges;
+mod server;
+#[cfg(test)]
+mod tests;
+mod trouble;
+mod wire;
+
+use std::future::Future;
+
+use crate::{
+    domain::{
+        AgentId, SiteId,
+        batch::{Hello, IncomingBatch, LiveState},
+    },
+    store::{Registered, SaveOutcome, Store, StoreResult},
+};
+
+pub use commit::{Committer, Queue, queue};
+pub use door::Door;
+pub use server::serve;
+pub use trouble::Trouble;
+pub use wire::decode;
+
+/// What the door asks of the store.
+pub trait Keep: Clone + Send + Sync + 'static {
+    /// Notes who is calling; answers what is stored of its epoch.
+    fn register(
+        &self,
+        hello: &Hello,
+        now_ms: i64,
+    ) -> impl Future<Output = StoreResult<Registered>> + Send;
+
+    /// Stores batches, all or none; when it returns, they are committed.
+    fn save(
+        &self,
+        batches: &[IncomingBatch],
+    ) -> impl Future<Output = StoreResult<Vec<SaveOutcome>>> + Send;
+
+    /// Notes signs of life and the newest states.
+    fn heartbeat(
+        &self,
+        beats: &[(SiteId, AgentId, i64, LiveState)],
+    ) -> impl Future<Output = StoreResult<()>> + Send;
+}
+
+impl Keep for Store {
+    async fn register(&self, hello: &Hello, now_ms: i64) -> StoreResult<Registered> {
+        Store::register(self, hello, &decode, now_ms).await
+    }
+
+    async fn save(&self, batches: &[IncomingBatch]) -> StoreResult<Vec<SaveOutcome>> {
+        Store::save(self, batches).await
+    }
+
+    async fn heartbeat(&self, beats: &[(SiteId, AgentId, i64, LiveState)]) -> StoreResult<()> {
+        Store::heartbeat(self, beats).await
+    }
+}

@@ -58,6 +58,17 @@ impl Engine {
         }
     }
 
+    /// Keeps other transactions from writing the same server's hours until this one ends. A write
+    /// transaction of SQLite holds the whole file already.
+    pub fn lock_server(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "SELECT agent_id FROM server WHERE site_id = $1 AND agent_id = $2",
+            Engine::Postgres => {
+                "SELECT agent_id FROM server WHERE site_id = $1 AND agent_id = $2 FOR UPDATE"
+            }
+        }
+    }
+
     /// A migration in this engine's words: they are written with BLOB, which PostgreSQL calls BYTEA.
     pub fn migration(self, written: &Migration) -> Migration {
         let sql = match self {

@@ -1,8 +1,20 @@
 //! All SQL. One text per statement for SQLite and PostgreSQL, through sqlx `Any`; the access rules are
 //! in ARCHITECTURE.md ("One SQL, two engines").
 
+mod agents;
+mod batches;
+mod block;
+mod calendar;
+mod counter;
 mod engine;
+mod fold;
+mod ranges;
 mod read;
+mod value;
+
+pub use agents::Registered;
+pub use batches::SaveOutcome;
+pub use fold::{Decode, FoldReport, Pending};
 
 use sqlx::{any::AnyPoolOptions, migrate::Migrator};
 

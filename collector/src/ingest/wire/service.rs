@@ -1,0 +1,68 @@
+//! The gRPC service: a stream of messages in, a stream of messages out, and the door between them.
+
+use std::{pin::Pin, sync::Arc};
+
+use pantau_proto::{
+    limits,
+    v1::{
+        AgentMessage, CollectorMessage,
+        ingest_server::{Ingest, IngestServer},
+    },
+};
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{FromAgent, Malformed, from_agent, to_agent};
+use crate::ingest::{
+    Keep,
+    door::{Door, OUTBOUND_MESSAGES_MAX},
+};
+
+/// What the transport serves.
+pub type Server<K> = IngestServer<Service<K>>;
+
+/// The door as tonic wants it.
+pub struct Service<K>(Arc<Door<K>>);
+
+/// The service over `door`, with the contract's limits on messages.
+pub fn serve<K: Keep>(door: Arc<Door<K>>) -> Server<K> {
+    IngestServer::new(Service(door))
+        .max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(limits::MESSAGE_BYTES_MAX)
+}
+
+#[tonic::async_trait]
+impl<K: Keep> Ingest for Service<K> {
+    type ExchangeStream = Pin<Box<dyn Stream<Item = Result<CollectorMessage, Status>> + Send>>;
+
+    async fn exchange(
+        &self,
+        request: Request<Streaming<AgentMessage>>,
+    ) -> Result<Response<Self::ExchangeStream>, Status> {
+        let (answers, outbound) = tokio::sync::mpsc::channel(OUTBOUND_MESSAGES_MAX);
+        let inbound = inbound(request.into_inner());
+        let door = Arc::clone(&self.0);
+        tokio::spawn(async move { door.converse(inbound, answers).await });
+        let outbound = ReceiverStream::new(outbound).map(|message| Ok(to_agent(message)));
+        Ok(Response::new(Box::pin(outbound)))
+    }
+}
+
+/// Messages until the stream ends. A broken connection is an end like any other: the agent comes back.
+/// A message that cannot be decoded is malformed.
+fn inbound(
+    stream: Streaming<AgentMessage>,
+) -> impl Stream<Item = Result<FromAgent, Malformed>> + Send + Unpin {
+    Box::pin(stream.map_while(|message| match message {
+        Ok(wire) => Some(from_agent(wire)),
+        Err(status) if is_contract_broken(&status) => {
+            Some(Err(Malformed(status.message().to_owned())))
+        }
+        Err(_) => None,
+    }))
+}
+
+/// tonic's words for bytes that are no message, and for a message that is too large.
+fn is_contract_broken(status: &Status) -> bool {
+    matches!(status.code(), tonic::Code::Internal | tonic::Code::OutOfRange)
+}

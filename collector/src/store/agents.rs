@@ -1,0 +1,294 @@
+//! Sites and servers as they call: who they are, their newest state, and when they were in contact.
+
+use pantau_proto::limits::LINK_DEAD_AFTER_S;
+use sqlx::AnyConnection;
+
+use crate::domain::{
+    AgentId, SiteId,
+    batch::{Hello, HostFacts, LiveState, SourcePosition},
+    period::Period,
+};
+
+use super::{
+    Store, StoreResult, batches,
+    fold::Decode,
+    value::{clean, from_json, to_json, unsigned},
+};
+
+/// A contact or run whose next sign comes within this time goes on.
+const CONTACT_PAUSE_MAX_MS: i64 = LINK_DEAD_AFTER_S as i64 * 1_000;
+/// A collector says that it runs every 10 s; after three missed ones it did not.
+const RUN_PAUSE_MAX_MS: i64 = 30_000;
+
+/// What the store knows of an agent that calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// Numbers of its epoch that are stored, first and last included, ascending.
+    pub stored: Vec<(u64, u64)>,
+    /// Read positions that came with the highest of them.
+    pub positions: Vec<SourcePosition>,
+}
+
+impl Store {
+    /// Notes the sites of the settings: id, name, IANA name of the zone. Hours that are folded from now
+    /// on go into the days of that zone; days folded before a change of zone stay as they are.
+    pub async fn put_sites(&self, sites: &[(SiteId, String, String)]) -> StoreResult<()> {
+        let mut tx = self.begin_write().await?;
+        for (site, name, zone) in sites {
+            sqlx::query(
+                "INSERT INTO site (site_id, name, zone) VALUES ($1, $2, $3)
+                 ON CONFLICT (site_id) DO UPDATE SET name = excluded.name, zone = excluded.zone",
+            )
+            .bind(site.0.as_str())
+            .bind(clean(name).into_owned())
+            .bind(clean(zone).into_owned())
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Notes who is calling and answers what is stored of its epoch. `decode` reads the positions of a
+    /// batch that is not folded yet.
+    pub async fn register(
+        &self,
+        hello: &Hello,
+        decode: Decode<'_>,
+        now_ms: i64,
+    ) -> StoreResult<Registered> {
+        let mut tx = self.begin_write().await?;
+        upsert(&mut tx, hello, now_ms).await?;
+        extend_contact(&mut tx, &hello.site, &hello.agent, now_ms).await?;
+        let ranges =
+            batches::stored_ranges(&mut tx, &hello.site, &hello.agent, &hello.epoch).await?;
+        let positions = newest_positions(&mut tx, hello, decode).await?;
+        tx.commit().await?;
+        Ok(Registered { stored: ranges.iter().collect(), positions })
+    }
+
+    /// Notes signs of life: when each was received, and the state it brought.
+    pub async fn heartbeat(&self, beats: &[(SiteId, AgentId, i64, LiveState)]) -> StoreResult<()> {
+        if beats.is_empty() {
+            return Ok(());
+        }
+        // In the order of the servers, so that two collectors never wait for each other.
+        let mut ordered: Vec<_> = beats.iter().collect();
+        ordered.sort_by_key(|(site, agent, received_ms, _)| (site, agent, *received_ms));
+        let mut tx = self.begin_write().await?;
+        for (site, agent, received_ms, live) in ordered {
+            touch(&mut tx, site, agent, *received_ms, Some(live)).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Notes that this collector runs; to be called every 10 s.
+    pub async fn collector_alive(&self, collector_id: &str, now_ms: i64) -> StoreResult<()> {
+        let mut tx = self.begin_write().await?;
+        let newest: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT from_ms, to_ms FROM collector_run WHERE collector_id = $1
+             ORDER BY from_ms DESC LIMIT 1",
+        )
+        .bind(collector_id)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let from_ms = match sign(newest, now_ms, RUN_PAUSE_MAX_MS) {
+            Sign::Known => return Ok(()),
+            Sign::Extends { from_ms } => from_ms,
+            Sign::Begins => now_ms,
+        };
+        sqlx::query(
+            "INSERT INTO collector_run (collector_id, from_ms, to_ms) VALUES ($1, $2, $3)
+             ON CONFLICT (collector_id, from_ms) DO UPDATE SET to_ms = excluded.to_ms",
+        )
+        .bind(collector_id)
+        .bind(from_ms)
+        .bind(now_ms)
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Notes a sign of life of a server, known or not, and the state it brought. Locks the server's row
+/// until the transaction ends.
+pub(super) async fn touch(
+    tx: &mut AnyConnection,
+    site: &SiteId,
+    agent: &AgentId,
+    received_ms: i64,
+    live: Option<&LiveState>,
+) -> StoreResult<()> {
+    sqlx::query(
+        "INSERT INTO server (site_id, agent_id, version, epoch, boot_id, host, sample, first_seen_ms,
+             last_seen_ms, clock_offset_ms, live, live_at_ms, database_facts)
+         VALUES ($1, $2, '', $3, $4, '{}', 0, $5, $5, 0, '{}', 0, '[]')
+         ON CONFLICT (site_id, agent_id) DO UPDATE SET last_seen_ms =
+             CASE WHEN server.last_seen_ms > excluded.last_seen_ms
+                  THEN server.last_seen_ms ELSE excluded.last_seen_ms END",
+    )
+    .bind(site.0.as_str())
+    .bind(agent.0.as_str())
+    .bind([0u8; 16].as_slice())
+    .bind([0u8; 16].as_slice())
+    .bind(received_ms)
+    .execute(&mut *tx)
+    .await?;
+    if let Some(live) = live {
+        replace_live(tx, site, agent, received_ms, live).await?;
+    }
+    extend_contact(tx, site, agent, received_ms).await
+}
+
+/// Replaces the newest state by a newer one. One that claims to come from the future (a clock that was
+/// set right since) is replaced by whatever comes.
+async fn replace_live(
+    tx: &mut AnyConnection,
+    site: &SiteId,
+    agent: &AgentId,
+    received_ms: i64,
+    live: &LiveState,
+) -> StoreResult<()> {
+    sqlx::query(
+        "UPDATE server SET live = $3, live_at_ms = $4
+         WHERE site_id = $1 AND agent_id = $2 AND (live_at_ms <= $4 OR live_at_ms > $5)",
+    )
+    .bind(site.0.as_str())
+    .bind(agent.0.as_str())
+    .bind(to_json(live)?)
+    .bind(live.at_ms)
+    .bind(received_ms.saturating_add(CONTACT_PAUSE_MAX_MS))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn upsert(tx: &mut AnyConnection, hello: &Hello, now_ms: i64) -> StoreResult<()> {
+    sqlx::query(
+        "INSERT INTO server (site_id, agent_id, version, epoch, boot_id, host, sample, first_seen_ms,
+             last_seen_ms, clock_offset_ms, live, live_at_ms, database_facts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, '{}', 0, '[]')
+         ON CONFLICT (site_id, agent_id) DO UPDATE SET
+             version = excluded.version, epoch = excluded.epoch, boot_id = excluded.boot_id,
+             host = excluded.host, sample = excluded.sample,
+             clock_offset_ms = excluded.clock_offset_ms, last_seen_ms =
+             CASE WHEN server.last_seen_ms > excluded.last_seen_ms
+                  THEN server.last_seen_ms ELSE excluded.last_seen_ms END",
+    )
+    .bind(hello.site.0.as_str())
+    .bind(hello.agent.0.as_str())
+    .bind(clean(&hello.version).into_owned())
+    .bind(hello.epoch.0.as_slice())
+    .bind(hello.boot_id.as_slice())
+    .bind(to_json::<HostFacts>(&hello.host)?)
+    .bind(i64::from(hello.sample))
+    .bind(now_ms)
+    .bind(hello.clock_ms.saturating_sub(now_ms))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The read positions of the highest batch of the caller's epoch, folded or not. One that cannot be
+/// decoded is passed over: its counts are not in the store either.
+async fn newest_positions(
+    tx: &mut AnyConnection,
+    hello: &Hello,
+    decode: Decode<'_>,
+) -> StoreResult<Vec<SourcePosition>> {
+    let waiting: Option<(i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT seq, data FROM batch WHERE site_id = $1 AND agent_id = $2 AND epoch = $3
+         ORDER BY seq DESC LIMIT 1",
+    )
+    .bind(hello.site.0.as_str())
+    .bind(hello.agent.0.as_str())
+    .bind(hello.epoch.0.as_slice())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let folded: Option<(i64, String)> = sqlx::query_as(
+        "SELECT seq, positions FROM agent_position
+         WHERE site_id = $1 AND agent_id = $2 AND epoch = $3",
+    )
+    .bind(hello.site.0.as_str())
+    .bind(hello.agent.0.as_str())
+    .bind(hello.epoch.0.as_slice())
+    .fetch_optional(tx)
+    .await?;
+    let folded_seq = folded.as_ref().map_or(0, |(seq, _)| unsigned(*seq));
+    let newer = waiting.filter(|(seq, _)| unsigned(*seq) > folded_seq);
+    if let Some(content) = newer.and_then(|(_, data)| decode(&data).ok()) {
+        return Ok(content.positions);
+    }
+    folded.map_or(Ok(Vec::new()), |(_, json)| from_json("read position", &hello.site, &json))
+}
+
+/// What a sign of life means for the newest interval.
+#[derive(Debug, PartialEq, Eq)]
+enum Sign {
+    /// It lies within or before it: nothing new.
+    Known,
+    /// It makes the interval that began then longer.
+    Extends {
+        /// Beginning of the interval.
+        from_ms: i64,
+    },
+    /// It begins an interval.
+    Begins,
+}
+
+fn sign(newest: Option<(i64, i64)>, at_ms: i64, pause_max_ms: i64) -> Sign {
+    match newest {
+        Some((_, to_ms)) if at_ms <= to_ms => Sign::Known,
+        Some((from_ms, to_ms)) if at_ms.saturating_sub(to_ms) <= pause_max_ms => {
+            Sign::Extends { from_ms }
+        }
+        _ => Sign::Begins,
+    }
+}
+
+async fn extend_contact(
+    tx: &mut AnyConnection,
+    site: &SiteId,
+    agent: &AgentId,
+    at_ms: i64,
+) -> StoreResult<()> {
+    let newest: Option<(i64, i64)> = sqlx::query_as(
+        "SELECT from_ms, to_ms FROM contact WHERE site_id = $1 AND agent_id = $2
+         ORDER BY from_ms DESC LIMIT 1",
+    )
+    .bind(site.0.as_str())
+    .bind(agent.0.as_str())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let contact = match sign(newest, at_ms, CONTACT_PAUSE_MAX_MS) {
+        Sign::Known => return Ok(()),
+        Sign::Extends { from_ms } => Period { from_ms, to_ms: at_ms },
+        Sign::Begins => Period { from_ms: at_ms, to_ms: at_ms },
+    };
+    sqlx::query(
+        "INSERT INTO contact (site_id, agent_id, from_ms, to_ms) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (site_id, agent_id, from_ms) DO UPDATE SET to_ms = excluded.to_ms",
+    )
+    .bind(site.0.as_str())
+    .bind(agent.0.as_str())
+    .bind(contact.from_ms)
+    .bind(contact.to_ms)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_of_life_extends_the_contact_until_the_link_is_dead() {
+        let newest = Some((1_000, 50_000));
+        let pause = CONTACT_PAUSE_MAX_MS;
+        assert_eq!(sign(None, 5, pause), Sign::Begins);
+        assert_eq!(sign(newest, 50_000, pause), Sign::Known);
+        assert_eq!(sign(newest, 10, pause), Sign::Known);
+        assert_eq!(sign(newest, 50_000 + pause, pause), Sign::Extends { from_ms: 1_000 });
+        assert_eq!(sign(newest, 50_001 + pause, pause), Sign::Begins);
+    }
+}
