@@ -3,6 +3,7 @@
 //! `mod` line, its line in [`Command`] and its line in [`Command::execute`].
 
 mod check;
+mod report;
 mod run;
 
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ pub enum LogFormat {
 pub enum Command {
     /// Take batches, show pages, send alerts, make reports; ends in order on SIGTERM
     Run(run::Args),
+    /// Write the performance report (LAPORAN KINERJA APLIKASI SPSE) of a site and period as PDF
+    Report(report::Args),
     /// Say what is wrong with the settings, and change nothing
     #[command(visible_alias = "check-config")]
     Check(check::Args),
@@ -59,6 +62,7 @@ impl Command {
     pub async fn execute(self, settings: Settings) -> Result<()> {
         match self {
             Command::Run(args) => run::execute(args, settings).await,
+            Command::Report(args) => report::execute(args, settings).await,
             Command::Check(args) => check::execute(args, settings).await,
         }
     }

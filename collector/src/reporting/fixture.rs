@@ -282,7 +282,7 @@ fn ledger(month: Period) -> Vec<Interval> {
     };
     let (start, end) = (month.from_ms, month.to_ms);
     let down = start + 8 * DAY_MS;
-    let mut ledger = vec![interval(Target::Edge, State::Unknown, start, end, "no_probe_configured")];
+    let mut ledger = vec![interval(Target::Edge, State::Unknown, start, end, "no_probe")];
     for target in [Target::Application, Target::Database, Target::Server, Target::Link] {
         let reason = if target == Target::Application { "http_500" } else { "connect_refused" };
         ledger.extend([
@@ -290,7 +290,7 @@ fn ledger(month: Period) -> Vec<Interval> {
             interval(target, State::Down, down, down + HOUR_MS, reason),
             interval(target, State::Unknown, down + HOUR_MS, down + 2 * HOUR_MS, "agent_silent"),
             interval(target, State::Up, down + 2 * HOUR_MS, down + 12 * HOUR_MS, ""),
-            interval(target, State::Degraded, down + 12 * HOUR_MS, down + 13 * HOUR_MS, "too_slow"),
+            interval(target, State::Degraded, down + 12 * HOUR_MS, down + 13 * HOUR_MS, "slow"),
             interval(target, State::Up, down + 13 * HOUR_MS, end, ""),
         ]);
     }

@@ -10,11 +10,13 @@ mod engine;
 mod fold;
 mod ranges;
 mod read;
+mod reports;
 mod value;
 
 pub use agents::Registered;
 pub use batches::SaveOutcome;
 pub use fold::{Decode, FoldReport, Pending};
+pub use reports::{NewReport, ReportHead, SavedReport};
 
 use sqlx::{any::AnyPoolOptions, migrate::Migrator};
 

@@ -13,9 +13,12 @@ use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::reporting::{
-    format::{Clock, integer},
-    model::{Kind, Model},
+use crate::{
+    domain::text::one_line,
+    reporting::{
+        format::{Clock, integer},
+        model::{Kind, Model},
+    },
 };
 use form::Form;
 
@@ -24,6 +27,7 @@ use form::Form;
 pub(super) struct Sheet {
     /// Of the PDF's metadata.
     title: String,
+    author: String,
     site: String,
     period: String,
     /// "revisi 1 · a1b2c3d4e5f60718".
@@ -123,7 +127,11 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
     annexes.extend(form::lesson_annex(model));
     let period = period(model, &clock);
     Ok(Sheet {
-        title: format!("Laporan Kinerja Aplikasi SPSE, {}, {period}", model.site.name),
+        title: format!(
+            "Laporan Kinerja Aplikasi SPSE, {}, {period}",
+            text::cut(&one_line(&model.site.name), SITE_CHARS_MAX)
+        ),
+        author: text::cut(&one_line(&model.site.name), SITE_CHARS_MAX),
         site: text::line(&model.site.name, SITE_CHARS_MAX),
         period,
         stamp: format!(

@@ -1,6 +1,8 @@
 //! Texts from outside made fit for a page: no control characters, no run without a place to break,
 //! no more than there is room for.
 
+use crate::domain::text::is_unsafe;
+
 /// Letters after which a run without spaces may break (a fingerprint of 16 stays whole).
 const RUN_CHARS_MAX: usize = 24;
 /// ZERO WIDTH SPACE.
@@ -9,7 +11,7 @@ const BREAK: char = '\u{200b}';
 /// One line: white space of any kind becomes one space, and what is beyond `chars_max` is cut.
 pub(super) fn line(text: &str, chars_max: usize) -> String {
     let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+        text.split(|c: char| c.is_whitespace() || is_unsafe(c)).filter(|w| !w.is_empty()).collect();
     breakable(&cut(&words.join(" "), chars_max))
 }
 
@@ -38,7 +40,7 @@ pub(super) fn lines(text: &str, chars_max: usize, lines_max: usize) -> Vec<Strin
 /// One line of a longer text: tabs are spaces, other control characters go.
 pub(super) fn plain(line: &str) -> String {
     let spaced = line.replace('\t', "    ");
-    breakable(&spaced.chars().filter(|c| !c.is_control()).collect::<String>())
+    breakable(&spaced.chars().filter(|c| !is_unsafe(*c)).collect::<String>())
 }
 
 /// What fits, and an ellipsis where something was cut.
