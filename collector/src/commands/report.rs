@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::{folded_store, window};
 use crate::{
     config::{Settings, Site},
     domain::{now_ms, period::Period},
-    ingest,
     reporting::{self, Order, Written, model::LESSON_BYTES_MAX, period},
     store::Store,
 };
@@ -16,9 +16,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("span").required(true).args(["period", "from"]))]
 pub struct Args {
-    /// Site, as the settings name it
+    /// Site, as the settings name it; may be left out where there is only one
     #[arg(long, value_name = "ID")]
-    site: String,
+    site: Option<String>,
     /// Month (2026-11) or half-year (2026-S1) in the site's zone; one that is not over is reported so
     /// far
     #[arg(long, value_name = "PERIOD")]
@@ -43,7 +43,7 @@ pub struct Args {
 
 /// Folds what has arrived, composes the report and writes it.
 pub async fn execute(args: Args, settings: Settings) -> Result<()> {
-    let site = settings.site(&args.site)?;
+    let site = window::site(&settings, args.site.as_deref())?;
     let order = Order {
         settings: &settings,
         site,
@@ -51,8 +51,7 @@ pub async fn execute(args: Args, settings: Settings) -> Result<()> {
         created_ms: now_ms(),
         lesson: args.lesson.as_deref().map(read_lesson).transpose()?,
     };
-    let store = Store::open(&settings.store_url).await?;
-    store.fold(&ingest::decode, order.created_ms).await?;
+    let store = folded_store(&settings).await?;
     let written = match args.save {
         true => reporting::write_report(&store, &order).await?,
         false => draw_only(&store, &order).await?,
@@ -137,7 +136,8 @@ mod tests {
     }
 
     fn site() -> Site {
-        let text = "store = \"sqlite:x\"\n[[site]]\nid = \"demo\"\nname = \"D\"\nzone = \"Asia/Jakarta\"";
+        let text =
+            "store = \"sqlite:x\"\n[[site]]\nid = \"demo\"\nname = \"D\"\nzone = \"Asia/Jakarta\"";
         Settings::parse(text).unwrap().sites.remove(0)
     }
 

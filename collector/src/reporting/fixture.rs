@@ -208,7 +208,14 @@ const ERRORS: [ErrorLine; 10] = [
         false,
         44,
     ),
-    ("maaf operasi yang anda lakukan salah", "application.notice", Origin::Application, "", false, 12),
+    (
+        "maaf operasi yang anda lakukan salah",
+        "application.notice",
+        Origin::Application,
+        "",
+        false,
+        12,
+    ),
     ("column \"<id>\" does not exist", "database.syntax", Origin::Database, "42703", false, 3),
 ];
 

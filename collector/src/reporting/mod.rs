@@ -133,3 +133,46 @@ fn new_report(order: &Order<'_>, model: &Model, rendered: &Rendered) -> Result<N
         pdf: rendered.pdf.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::fresh;
+
+    #[tokio::test]
+    async fn the_same_figures_are_kept_once_and_others_give_the_next_revision() {
+        let (store, _dir) = fresh().await;
+        let settings = fixture::settings();
+        let period = fixture::november(&settings);
+        let order = |later_ms: i64, lesson: Option<&str>| Order {
+            settings: &settings,
+            site: &settings.sites[0],
+            period,
+            created_ms: period.to_ms + later_ms,
+            lesson: lesson.map(str::to_owned),
+        };
+        let first = write_report(&store, &order(1, None)).await.unwrap();
+        assert_eq!((first.model.revision, first.kept), (1, true));
+        let again = write_report(&store, &order(60_000, None)).await.unwrap();
+        assert_eq!((again.model.revision, again.kept), (1, false));
+        let other = write_report(&store, &order(60_000, Some("Keluhan."))).await.unwrap();
+        assert_eq!((other.model.revision, other.kept), (2, true));
+        let site = &settings.sites[0].id;
+        let kept = store.report_pdf(site, "monthly", period, 2).await.unwrap();
+        assert_eq!(kept, Some(other.pdf));
+    }
+
+    #[tokio::test]
+    async fn a_period_to_come_is_refused_and_one_under_way_is_cut_at_the_present() {
+        let (store, _dir) = fresh().await;
+        let settings = fixture::settings();
+        let period = fixture::november(&settings);
+        let at = |ms| compose(&store, &settings, &settings.sites[0], period, ms, None);
+        let refused = at(period.from_ms).await.unwrap_err().to_string();
+        assert!(refused.contains("not begun"), "{refused}");
+        let model = at(period.from_ms + fixture::DAY_MS).await.unwrap();
+        assert!(model.is_partial());
+        assert_eq!(model.kind, model::Kind::Monthly);
+        assert_eq!(model.coverage.minutes, 24 * 60);
+    }
+}

@@ -170,3 +170,119 @@ async fn insert_range(
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::batch::{BatchContent, Hello, HostFacts, SourcePosition},
+        store::{fixtures::*, tests::fresh},
+    };
+
+    fn hello() -> Hello {
+        Hello {
+            site: site(),
+            agent: agent(),
+            version: "0.1.0".to_owned(),
+            boot_id: [3; 16],
+            epoch: epoch(),
+            clock_ms: MS + 250,
+            host: HostFacts { hostname: "spse".to_owned(), cpus: 8, ..HostFacts::default() },
+            highest_seq: 0,
+            sample: true,
+        }
+    }
+
+    fn live(at_ms: i64, spool_batches: u64) -> LiveState {
+        LiveState { at_ms, spool_batches, ..LiveState::default() }
+    }
+
+    #[tokio::test]
+    async fn only_a_number_that_is_stored_is_a_duplicate() {
+        use SaveOutcome::{Duplicate, Stored};
+        let (store, _dir) = fresh().await;
+        let mut contents = Contents::default();
+        let mut other = contents.batch(6, counts(MINUTE, 1));
+        other.epoch = Epoch([8; 16]);
+        let mut batch = |seq| contents.batch(seq, counts(MINUTE, 1));
+        let first = [batch(5), batch(7), batch(5)];
+        assert_eq!(store.save(&first).await.unwrap(), [Stored, Stored, Duplicate]);
+        let second = [batch(6), batch(7), other, batch(1)];
+        assert_eq!(store.save(&second).await.unwrap(), [Stored, Duplicate, Stored, Stored]);
+        let decode = |bytes: &[u8]| contents.decode(bytes);
+        let registered = store.register(&hello(), &decode, MS).await.unwrap();
+        assert_eq!(registered.stored, [(1, 1), (5, 7)]);
+        assert_eq!(store.pending().await.unwrap()[0].batches, 5);
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_calls_learns_the_positions_of_its_highest_batch_folded_or_not() {
+        let (store, _dir) = fresh().await;
+        let mut contents = Contents::default();
+        let at = |offset| BatchContent {
+            positions: vec![SourcePosition { offset, ..SourcePosition::default() }],
+            ..BatchContent::default()
+        };
+        let batches =
+            [contents.batch(1, at(10)), contents.batch(3, at(30)), contents.batch(2, at(20))];
+        let mut junk = contents.batch(4, at(40));
+        junk.data = vec![250];
+        let offsets = async |contents: &Contents| {
+            let decode = |bytes: &[u8]| contents.decode(bytes);
+            let registered = store.register(&hello(), &decode, MS).await.unwrap();
+            registered.positions.iter().map(|p| p.offset).collect::<Vec<_>>()
+        };
+        assert_eq!(offsets(&contents).await, Vec::<u64>::new());
+        store.save(&batches[..1]).await.unwrap();
+        assert_eq!(offsets(&contents).await, [10]);
+        contents.fold(&store).await;
+        assert_eq!(offsets(&contents).await, [10]);
+        store.save(&batches[1..2]).await.unwrap();
+        contents.fold(&store).await;
+        store.save(&batches[2..]).await.unwrap();
+        assert_eq!(offsets(&contents).await, [30], "the highest, not the latest");
+        store.save(&[junk]).await.unwrap();
+        contents.fold(&store).await;
+        assert_eq!(offsets(&contents).await, [30]);
+    }
+
+    #[tokio::test]
+    async fn the_newest_state_stays_and_contact_is_a_chain_of_signs_of_life() {
+        let (store, _dir) = fresh().await;
+        let mut contents = Contents::default();
+        store.register(&hello(), &|_: &[u8]| Err(String::new()), MS).await.unwrap();
+        let beat = |after_s: i64, state| (site(), agent(), MS + after_s * 1_000, state);
+        store
+            .heartbeat(&[beat(60, live(MS + 60_000, 6)), beat(30, live(MS + 30_000, 3))])
+            .await
+            .unwrap();
+        let mut batch = contents.batch(1, counts(MINUTE, 1));
+        batch.received_ms = MS + 135_000;
+        batch.live = Some(live(MS + 20_000, 2));
+        store.save(&[batch]).await.unwrap();
+        store.heartbeat(&[beat(211, live(MS + 90_000_000, 9))]).await.unwrap();
+        store.heartbeat(&[beat(240, live(MS + 240_000, 4))]).await.unwrap();
+        let server = store.servers(None).await.unwrap().remove(0);
+        assert_eq!(server.live.spool_batches, 4, "a state from the future does not stay");
+        assert_eq!((server.last_seen_ms, server.first_seen_ms), (MS + 240_000, MS));
+        assert_eq!((server.clock_offset_ms, server.sample, server.host.cpus), (250, true, 8));
+        assert_eq!((server.boot_id, server.epoch), ([3; 16], epoch()));
+        let contacts = store.contacts(&site(), hours(0, 1)).await.unwrap();
+        let seconds: Vec<_> = contacts
+            .iter()
+            .map(|(_, p)| ((p.from_ms - MS) / 1_000, (p.to_ms - MS) / 1_000))
+            .collect();
+        assert_eq!(seconds, [(0, 135), (211, 240)]);
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_was_silent_for_half_a_minute_did_not_run() {
+        let (store, _dir) = fresh().await;
+        for second in [0, 10, 40, 71, 81] {
+            store.collector_alive("one", MS + second * 1_000).await.unwrap();
+        }
+        let runs = store.collector_runs(hours(0, 1)).await.unwrap();
+        let lengths: Vec<_> = runs.iter().map(|run| run.len_ms() / 1_000).collect();
+        assert_eq!(lengths, [40, 10]);
+    }
+}

@@ -7,6 +7,8 @@ mod block;
 mod calendar;
 mod counter;
 mod engine;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod fold;
 mod ranges;
 mod read;
@@ -82,12 +84,27 @@ impl Store {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use sqlx::Connection;
 
-    /// A store in a file of its own; the folder goes when it is dropped.
+    /// A store of its own: a file in the folder, which goes when it is dropped; or, when `STORE_URL`
+    /// names a PostgreSQL database that may be thrown away, a schema in it.
     pub(crate) async fn fresh() -> (Store, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
+        if let Ok(url) = std::env::var("STORE_URL") {
+            return (Store::open(&own_schema(&url).await).await.unwrap(), dir);
+        }
         let url = Secret::new(format!("sqlite:{}", dir.path().join("pantau.db").display()));
         (Store::open(&url).await.unwrap(), dir)
+    }
+
+    /// The address of a new schema in the database at `url`.
+    async fn own_schema(url: &str) -> Secret {
+        sqlx::any::install_default_drivers();
+        let schema = format!("test_{:016x}", rand::random::<u64>());
+        let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+        let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
+        sqlx::query(create).execute(&mut connection).await.unwrap();
+        Secret::new(format!("{url}?options=-c%20search_path%3D{schema}"))
     }
 
     #[tokio::test]

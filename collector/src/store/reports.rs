@@ -59,8 +59,8 @@ impl Store {
     /// revision is the next one.
     pub async fn save_report(&self, report: &NewReport) -> StoreResult<SavedReport> {
         let head = &report.head;
-        let model = zstd::encode_all(report.model.as_slice(), MODEL_ZSTD_LEVEL)
-            .map_err(sqlx::Error::Io)?;
+        let model =
+            zstd::encode_all(report.model.as_slice(), MODEL_ZSTD_LEVEL).map_err(sqlx::Error::Io)?;
         let mut tx = self.begin_write().await?;
         let latest: Option<(i64, String)> = sqlx::query_as(
             "SELECT revision, digest FROM report
@@ -108,27 +108,23 @@ impl Store {
     /// Every kept report of every site, or of one; newest period first, then newest revision.
     pub async fn list_reports(&self, site: Option<&SiteId>) -> StoreResult<Vec<ReportHead>> {
         let rows: Vec<HeadRow> = match site {
-            Some(site) => {
-                sqlx::query_as(
-                    "SELECT site_id, kind, from_ms, period_to_ms, to_ms, revision, created_ms, digest,
+            Some(site) => sqlx::query_as(
+                "SELECT site_id, kind, from_ms, period_to_ms, to_ms, revision, created_ms, digest,
                          sample
                      FROM report WHERE site_id = $1
                      ORDER BY from_ms DESC, kind, period_to_ms DESC, revision DESC",
-                )
-                .bind(&site.0)
-                .fetch_all(&self.pool)
-                .await?
-            }
-            None => {
-                sqlx::query_as(
-                    "SELECT site_id, kind, from_ms, period_to_ms, to_ms, revision, created_ms, digest,
+            )
+            .bind(&site.0)
+            .fetch_all(&self.pool)
+            .await?,
+            None => sqlx::query_as(
+                "SELECT site_id, kind, from_ms, period_to_ms, to_ms, revision, created_ms, digest,
                          sample
                      FROM report
                      ORDER BY from_ms DESC, site_id, kind, period_to_ms DESC, revision DESC",
-                )
-                .fetch_all(&self.pool)
-                .await?
-            }
+            )
+            .fetch_all(&self.pool)
+            .await?,
         };
         Ok(rows.into_iter().map(head).collect())
     }

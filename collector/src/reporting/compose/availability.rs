@@ -16,7 +16,11 @@ use crate::{
 /// Shares are given in hundredths of a percent.
 const WHOLE_CENTIPERCENT: i64 = 10_000;
 
-pub(super) fn targets(ledger: &[Interval], site: &Site, covered: Period) -> Vec<TargetAvailability> {
+pub(super) fn targets(
+    ledger: &[Interval],
+    site: &Site,
+    covered: Period,
+) -> Vec<TargetAvailability> {
     let days = bars(covered, &site.zone);
     Target::ALL
         .into_iter()

@@ -150,11 +150,8 @@ fn level(used_permille: i64, thresholds: &Thresholds) -> DiskLevel {
 fn points(hours: &[HostHour], covered: Period, by_hour: bool, site: &Site) -> Vec<CapacityPoint> {
     let mut points = Vec::new();
     let mut rest = hours;
-    let mut from_ms = if by_hour {
-        covered.from_ms.div_euclid(HOUR_MS) * HOUR_MS
-    } else {
-        covered.from_ms
-    };
+    let mut from_ms =
+        if by_hour { covered.from_ms.div_euclid(HOUR_MS) * HOUR_MS } else { covered.from_ms };
     while from_ms < covered.to_ms {
         let to_ms = if by_hour {
             from_ms + HOUR_MS
@@ -209,7 +206,8 @@ mod tests {
     #[test]
     fn the_mean_counts_minutes_and_the_highest_names_its_hour() {
         let short = HostHour { minutes: 20, ..hour(1, 400) };
-        let cpu = usage(&[hour(0, 100), short], |h| Some((h.cpu_mean_permille, h.cpu_max_permille)));
+        let cpu =
+            usage(&[hour(0, 100), short], |h| Some((h.cpu_mean_permille, h.cpu_max_permille)));
         let cpu = cpu.unwrap();
         assert_eq!((cpu.mean_permille, cpu.max_permille, cpu.max_hour_ms), (175, 800, HOUR_MS));
     }

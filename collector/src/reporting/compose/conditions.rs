@@ -12,12 +12,7 @@ use crate::{
 
 use super::capacity::{received, sent};
 
-pub(super) fn conditions(
-    facts: &Facts,
-    site: &Site,
-    covered: Period,
-    clock: &Clock,
-) -> Conditions {
+pub(super) fn conditions(facts: &Facts, site: &Site, covered: Period, clock: &Clock) -> Conditions {
     let databases: Vec<&DatabaseSummary> =
         facts.databases.iter().filter(|database| is_applications(database)).collect();
     Conditions {

@@ -19,7 +19,14 @@ fn pages(model: &Model) -> Vec<String> {
     for page in document.pages() {
         let mut words = Vec::new();
         collect(&page.frame, &mut words);
-        pages.push(words.join(" ").replace('\u{200b}', "").split_whitespace().collect::<Vec<_>>().join(" "));
+        pages.push(
+            words
+                .join(" ")
+                .replace('\u{200b}', "")
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
     }
     pages
 }
@@ -170,7 +177,10 @@ fn extreme(text: &str) -> Model {
 fn page_one_stays_one_page_whatever_the_texts() {
     for text in ["W", "iW ", "kalimat yang wajar panjangnya. ", "ミ", "\n", "a\u{0301}"] {
         let pages = pages(&extreme(text));
-        assert_in_order(&pages[0], &["A. URAIAN", "B. URAIAN", "C. URAIAN", "Pimpinan", "Halaman 1"]);
+        assert_in_order(
+            &pages[0],
+            &["A. URAIAN", "B. URAIAN", "C. URAIAN", "Pimpinan", "Halaman 1"],
+        );
         assert!(!pages[1].contains("Pimpinan"), "{text}: {}", pages[1]);
         assert_in_order(&pages[1], &["Lampiran 1. Ketersediaan"]);
     }
@@ -199,7 +209,8 @@ fn texts_from_outside_are_never_markup() {
 
 #[test]
 fn a_lesson_stands_on_the_form_or_begins_there_and_ends_in_annex_seven() {
-    let short = pages(&fixture::model(&fixture::facts(), Some("Keluhan unggah.\nAnalisis: tautan.")));
+    let short =
+        pages(&fixture::model(&fixture::facts(), Some("Keluhan unggah.\nAnalisis: tautan.")));
     assert_in_order(&short[0], &["C. URAIAN", "Keluhan unggah.", "Analisis: tautan.", "Pimpinan"]);
     assert!(!short.join(" ").contains("Lampiran 7"));
     let text = format!("{}Ini akhirnya.", "Keluhan pengguna yang berulang. ".repeat(60));
@@ -230,7 +241,8 @@ fn a_period_that_is_not_over_says_how_far_it_goes() {
 
 #[test]
 fn a_half_year_and_any_other_period_tick_their_own_box() {
-    for (kind, ticked) in [(Kind::HalfYearly, "X RUTIN SEMESTERAN"), (Kind::Incidental, "X INSIDENTAL")]
+    for (kind, ticked) in
+        [(Kind::HalfYearly, "X RUTIN SEMESTERAN"), (Kind::Incidental, "X INSIDENTAL")]
     {
         let model = Model { kind, ..fixture::model(&fixture::facts(), None) };
         let pages = pages(&model);
@@ -247,21 +259,4 @@ fn a_value_in_parts_points_to_the_annex_that_lists_them() {
     let pages = pages(&model);
     assert_in_order(&pages[0], &["15,00 GB total", "2 bagian, rinciannya pada Lampiran 2"]);
     assert_in_order(&pages[1..].join(" "), &["Lampiran 2.", "srv-1/eth0: 12,00 GB", "srv-2/eth0"]);
-}
-
-/// Writes the fixture's report where `REPORT_OUT` says, to be looked at; without it, checks only that
-/// drawing works.
-#[test]
-fn looking() {
-    let model = fixture::model(&fixture::facts(), None);
-    let start = std::time::Instant::now();
-    let rendered = render(&model).unwrap();
-    eprintln!("first {:?} pages {}", start.elapsed(), rendered.pages);
-    let start = std::time::Instant::now();
-    render(&model).unwrap();
-    eprintln!("second {:?}", start.elapsed());
-    if let Ok(out) = std::env::var("REPORT_OUT") { std::fs::write(&out, rendered.pdf).unwrap();
-      std::fs::write(format!("{out}.x.pdf"), render(&extreme("kalimat Wajar m. ")).unwrap().pdf).unwrap(); 
-      std::fs::write(format!("{out}.e.pdf"), render(&fixture::model(&Facts::default(), Some(&"Keluhan pengguna yang berulang. ".repeat(60)))).unwrap().pdf).unwrap(); 
-}
 }

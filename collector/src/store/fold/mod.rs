@@ -14,6 +14,8 @@ mod gather;
 mod host;
 mod spans;
 mod templates;
+#[cfg(test)]
+mod tests;
 
 use sqlx::AnyConnection;
 
@@ -25,6 +27,7 @@ use super::{
     calendar::Calendar,
     value::{clean, damaged, raw, unsigned},
 };
+pub(super) use evidence::DatedFacts;
 
 /// Reads a batch's bytes: what `ingest::wire` does. The store itself knows no wire format.
 pub type Decode<'a> = &'a (dyn Fn(&[u8]) -> Result<BatchContent, String> + Send + Sync);
