@@ -9,13 +9,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     alerting::Alerting,
     config::Settings,
     domain::now_ms,
     ingest::{self, Door, Trouble},
+    reporting,
     store::{Store, StoreResult},
     web,
 };
@@ -78,6 +79,7 @@ pub async fn run(
     let alerting = Arc::new(Alerting::new(store.clone(), Arc::clone(&settings))?);
     let mut jobs = jobs(&store, &settings, &shutdown);
     alert(&mut jobs, &alerting, &shutdown);
+    jobs.spawn(write_reports(store.clone(), Arc::clone(&settings), shutdown.clone()));
     let (door, committer) = open_door(&store, &settings, &shutdown);
     let mut servers = JoinSet::new();
     servers.spawn(serve_agents(listeners.ingest, door, shutdown.clone()));
@@ -126,6 +128,13 @@ fn alert(jobs: &mut JoinSet<()>, alerting: &Arc<Alerting>, shutdown: &Cancellati
         let alerting = Arc::clone(&sending);
         async move { alerting.deliver(now_ms()).await }
     }));
+}
+
+/// Without its schedule the rest goes on; reports can still be written by hand.
+async fn write_reports(store: Store, settings: Arc<Settings>, shutdown: CancellationToken) {
+    if let Err(why) = reporting::schedule::run(store, settings, shutdown).await {
+        error!("monthly reports are not written by themselves: {why:#}");
+    }
 }
 
 fn open_door(

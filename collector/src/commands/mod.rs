@@ -7,6 +7,7 @@ mod check;
 mod errors;
 mod listing;
 mod queries;
+mod report;
 mod run;
 mod sites;
 mod user;
@@ -72,6 +73,8 @@ pub enum Command {
     Queries(queries::Args),
     /// Show how a site's time divides among up, down and unknown, and why
     Availability(availability::Args),
+    /// Write the performance report (LAPORAN KINERJA APLIKASI SPSE) of a site and period as PDF
+    Report(report::Args),
     /// Say what is wrong with the settings, and change nothing
     #[command(visible_alias = "check-config")]
     Check(check::Args),
@@ -88,6 +91,7 @@ impl Command {
             Command::Errors(args) => errors::execute(args, settings).await,
             Command::Queries(args) => queries::execute(args, settings).await,
             Command::Availability(args) => availability::execute(args, settings).await,
+            Command::Report(args) => report::execute(args, settings).await,
             Command::Check(args) => check::execute(args, settings).await,
             Command::User(args) => user::execute(args, settings).await,
         }
