@@ -233,10 +233,8 @@ async fn stop(
         while jobs.join_next().await.is_some() {}
     };
     if timeout_at(deadline, in_order).await.is_err() {
-        warn!(
-            "not everything ended within {} s; what was not acknowledged comes again",
-            STOP_WITHIN.as_secs()
-        );
+        let s = STOP_WITHIN.as_secs();
+        warn!("not everything ended within {s} s; what was not acknowledged comes again");
     }
 }
 
