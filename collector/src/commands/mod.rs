@@ -100,7 +100,8 @@ impl Command {
     /// What the log tells unless it is said otherwise: a command's answer is not to be drowned.
     pub fn log_level_default(&self) -> &'static str {
         match self {
-            Command::Run(_) => "info",
+            // The scheduler tells of its own insides at info.
+            Command::Run(_) => "info,tokio_cron_scheduler=warn",
             _ => "warn",
         }
     }
