@@ -67,15 +67,14 @@ async function charts(host) {
     note.hidden = false;
     return;
   }
-  const known = [...series.cpu_mean_permille, ...series.sent_bytes_per_s].some((v) => v != null);
+  const known = [...series.cpu_permille, ...series.sent_bytes_per_s].some((v) => v != null);
   note.textContent = words.empty;
   note.hidden = known;
   host.querySelectorAll(".chart").forEach((old) => old.remove());
   if (!known) return;
   const at = scale(series.at_ms, 1e-3);
   draw(host, `${words.cpu} · ${words.memory}`, "%", at, [
-    [words.cpu, scale(series.cpu_mean_permille, 0.1), "--link"],
-    [words.cpuMax, scale(series.cpu_max_permille, 0.1), "--link", [4, 4]],
+    [words.cpu, scale(series.cpu_permille, 0.1), "--link"],
     [words.memory, scale(series.memory_permille, 0.1), "--silent"],
   ]);
   draw(host, `${words.up} · ${words.down}`, "Mbit/s", at, [

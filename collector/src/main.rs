@@ -1,6 +1,6 @@
 //! `pantau-collector`: reads the settings, does the command, says what went wrong.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
@@ -39,7 +39,10 @@ fn log_to_stderr(cli: &Cli) -> Result<()> {
     let filter = EnvFilter::try_new(level).with_context(|| {
         format!("--log-level \"{level}\": write error, warn, info, debug or trace")
     })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match cli.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

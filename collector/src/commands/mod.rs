@@ -2,34 +2,49 @@
 //! `pub async fn execute(args: Args, settings: Settings) -> anyhow::Result<()>`; registered by its
 //! `mod` line, its line in [`Command`] and its line in [`Command::execute`].
 
+mod availability;
 mod check;
+mod errors;
+mod listing;
+mod queries;
+mod report;
 mod run;
+mod sites;
 mod user;
+mod window;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::Settings;
+use crate::{
+    config::{Settings, Site},
+    domain::{now_ms, period::Period},
+    ingest,
+    store::Store,
+};
 
 /// Where the settings lie unless `--config` says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/pantau-collector/collector.toml";
+
+/// Heading of the options that every command has.
+const GENERAL: &str = "General options";
 
 /// Takes what Pantau's agents send, keeps it, and makes pages, alerts and reports of it.
 #[derive(Debug, Parser)]
 #[command(name = "pantau-collector", version, about, max_term_width = 100)]
 pub struct Cli {
     /// Settings file
-    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG_DEFAULT)]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "FILE", default_value = CONFIG_DEFAULT)]
     pub config: PathBuf,
     /// How the program's own log is written
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, help_heading = GENERAL, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// What the log tells: error, warn, info, debug or trace, or a filter such as
     /// `info,pantau_collector::ingest=debug`; also taken from RUST_LOG. Default: info for `run`,
     /// warn otherwise
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "LEVEL")]
     pub log_level: Option<String>,
     /// What to do
     #[command(subcommand)]
@@ -50,6 +65,16 @@ pub enum LogFormat {
 pub enum Command {
     /// Take batches, show pages, send alerts, make reports; ends in order on SIGTERM
     Run(run::Args),
+    /// List sites and servers as they are now, with the share of time the application was up
+    Sites(sites::Args),
+    /// List error groups of a site, most frequent first
+    Errors(errors::Args),
+    /// List queries of a site, most frequent or most costly first
+    Queries(queries::Args),
+    /// Show how a site's time divides among up, down and unknown, and why
+    Availability(availability::Args),
+    /// Write the performance report (LAPORAN KINERJA APLIKASI SPSE) of a site and period as PDF
+    Report(report::Args),
     /// Say what is wrong with the settings, and change nothing
     #[command(visible_alias = "check-config")]
     Check(check::Args),
@@ -62,6 +87,11 @@ impl Command {
     pub async fn execute(self, settings: Settings) -> Result<()> {
         match self {
             Command::Run(args) => run::execute(args, settings).await,
+            Command::Sites(args) => sites::execute(args, settings).await,
+            Command::Errors(args) => errors::execute(args, settings).await,
+            Command::Queries(args) => queries::execute(args, settings).await,
+            Command::Availability(args) => availability::execute(args, settings).await,
+            Command::Report(args) => report::execute(args, settings).await,
             Command::Check(args) => check::execute(args, settings).await,
             Command::User(args) => user::execute(args, settings).await,
         }
@@ -70,8 +100,23 @@ impl Command {
     /// What the log tells unless it is said otherwise: a command's answer is not to be drowned.
     pub fn log_level_default(&self) -> &'static str {
         match self {
-            Command::Run(_) => "info",
+            // The scheduler tells of its own insides at info.
+            Command::Run(_) => "info,tokio_cron_scheduler=warn",
             _ => "warn",
         }
     }
+}
+
+/// The store with the newest batches counted in. Works beside a running collector.
+async fn folded_store(settings: &Settings) -> Result<Store> {
+    let store = Store::open(&settings.store_url).await.context("cannot open the store")?;
+    store.fold(&ingest::decode, now_ms()).await.context("cannot count the newest batches in")?;
+    Ok(store)
+}
+
+/// The line above a table: what, where, when.
+fn title(site: &Site, period: Period, what: &str) -> String {
+    let time = |ms| listing::time_for_people(ms, site);
+    let (from, to) = (time(period.from_ms), time(period.to_ms));
+    format!("{} ({}): {what} from {from} to {to}", site.name, site.id)
 }

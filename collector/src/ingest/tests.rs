@@ -25,7 +25,8 @@ use tonic::{Streaming, transport::Endpoint};
 
 use super::*;
 use crate::{
-    domain::now_ms,
+    availability,
+    domain::{availability::Target, now_ms, period::Period},
     store::{StoreError, tests::fresh},
 };
 
@@ -202,6 +203,56 @@ async fn a_batch_is_acknowledged_once_it_is_stored_and_known_at_the_next_call() 
     let server = collector.keep.store.servers(None).await.unwrap().remove(0);
     assert!((-35_000..=-5_000).contains(&server.clock_offset_ms), "{}", server.clock_offset_ms);
     assert_eq!(server.host.hostname, "spse");
+}
+
+#[tokio::test]
+async fn what_an_agent_sends_is_found_in_the_answers() {
+    let collector = Collector::start().await;
+    let (mut agent, _) = collector.welcomed().await;
+    let (from_ms, to_ms) = (MINUTE * 60_000, (MINUTE + 1) * 60_000);
+    let group = v1::ErrorGroup {
+        local_id: 3,
+        class: "database.deadlock".into(),
+        template: "deadlock detected".into(),
+        ..Default::default()
+    };
+    let minute = v1::Minute {
+        minute: MINUTE,
+        errors: vec![v1::ErrorCount { group: 3, count: 5, last_ms: from_ms + 9, estimated: 0 }],
+        ..Default::default()
+    };
+    let up = v1::Observation {
+        target: v1::Target::Application.into(),
+        state: v1::State::Up.into(),
+        from_ms,
+        to_ms,
+        ..Default::default()
+    };
+    let content = v1::BatchContent {
+        groups: vec![group],
+        minutes: vec![minute],
+        observations: vec![up],
+        ..Default::default()
+    };
+    let data = zstd::encode_all(content.encode_to_vec().as_slice(), 3).unwrap();
+    agent.say(agent_message::Message::Batch(v1::Batch { data, ..batch(1) })).await;
+    agent.hears_acks(1).await;
+
+    let store = &collector.keep.store;
+    assert_eq!(store.fold(&decode, now_ms()).await.unwrap().batches, 1);
+    let site = crate::config::Settings::parse(
+        "store = \"sqlite:x\"\n[[site]]\nid = \"demo\"\nname = \"LPSE Demo\"\nzone = \"Asia/Jakarta\"",
+    )
+    .unwrap()
+    .sites
+    .remove(0);
+    let period = Period { from_ms, to_ms };
+    let errors = store.errors(&site.id, period, 10).await.unwrap();
+    assert_eq!((errors.len(), errors[0].count), (1, 5));
+    assert_eq!(errors[0].template, "deadlock detected");
+    let ledger = availability::ledger(store, &site, period, now_ms()).await.unwrap();
+    assert_eq!(availability::shares(&ledger, Target::Application).up_ms, 60_000);
+    assert_eq!(availability::shares(&ledger, Target::Database).unknown_ms, 60_000);
 }
 
 #[tokio::test]

@@ -111,7 +111,6 @@ pub struct Labels {
     pub empty_database: &'static str,
     pub empty_database_advice: &'static str,
     pub cpu: &'static str,
-    pub cpu_max: &'static str,
     pub memory: &'static str,
     pub swap: &'static str,
     pub no_swap: &'static str,
@@ -200,6 +199,10 @@ pub struct Labels {
     pub alerts_none: &'static str,
     pub alerts_never: &'static str,
     pub alert: &'static str,
+    pub level: &'static str,
+    pub told_sent: &'static str,
+    pub told_pending: &'static str,
+    pub told_failed: &'static str,
     pub began: &'static str,
     pub ended: &'static str,
     pub still_open: &'static str,
@@ -217,7 +220,7 @@ pub struct Labels {
     /// Long names, January first.
     pub months_long: [&'static str; 12],
     /// Machine words for why, and what people read.
-    pub reasons: [(&'static str, &'static str); 23],
+    pub reasons: [(&'static str, &'static str); 27],
 }
 
 impl Labels {

@@ -15,12 +15,14 @@ mod fold;
 pub mod people;
 mod ranges;
 mod read;
+mod reports;
 pub mod sessions;
 mod value;
 
 pub use agents::Registered;
 pub use batches::SaveOutcome;
 pub use fold::{Decode, FoldReport, Pending};
+pub use reports::{NewReport, ReportHead, SavedReport};
 
 use sqlx::{any::AnyPoolOptions, migrate::Migrator};
 
@@ -81,6 +83,11 @@ impl Store {
     pub async fn ping(&self) -> StoreResult<()> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Closes every connection; statements after it fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// A transaction that will write; dropped without commit, it is rolled back.

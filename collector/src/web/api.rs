@@ -9,17 +9,17 @@ use axum::{
 use serde::{Deserialize, Serialize};
 
 use super::{App, failure::Failure, state};
-use crate::{
-    domain::{AgentId, now_ms, period::Period, summary::HostHour},
-    web::pages::figures::permille,
-};
+use crate::domain::{AgentId, now_ms, period::Period, summary::HostMinute};
 
-/// Milliseconds of an hour.
-const HOUR_MS: i64 = 3_600_000;
-/// Hours of a series when none are asked for, and the most that may be.
+/// Milliseconds of a minute.
+const MINUTE_MS: i64 = 60_000;
+/// Hours of a series when none are asked for.
 const HOURS_DEFAULT: i64 = 24;
-/// A fortnight.
-const HOURS_MAX: i64 = 14 * 24;
+/// The most hours of one series: a week.
+const HOURS_MAX: i64 = 7 * 24;
+/// Points of one series: a day comes by five minutes. More would be finer than a screen and heavy on
+/// thin links.
+const POINTS: i64 = 288;
 
 /// One site of the list.
 #[derive(Serialize)]
@@ -58,21 +58,20 @@ pub struct Asked {
     hours: Option<i64>,
 }
 
-/// Columns of equal length; a missing figure is `null`.
+/// Columns of equal length; what was not measured is `null`. Each point is a mean over `step_ms`.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Series {
-    /// Start of each hour.
+    step_ms: i64,
+    /// Start of each step.
     at_ms: Vec<i64>,
-    cpu_mean_permille: Vec<Option<i64>>,
-    cpu_max_permille: Vec<Option<i64>>,
-    /// Highest use in the hour.
-    memory_permille: Vec<Option<u64>>,
-    /// Mean rate on the outside interface.
+    cpu_permille: Vec<Option<i64>>,
+    memory_permille: Vec<Option<i64>>,
+    /// On the outside interface.
     sent_bytes_per_s: Vec<Option<i64>>,
     received_bytes_per_s: Vec<Option<i64>>,
 }
 
-/// Host figures of one server by hour, up to now.
+/// Host figures of one server, up to now.
 pub async fn series(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -80,78 +79,57 @@ pub async fn series(
 ) -> Result<Json<Series>, Failure> {
     let site = app.settings.site(&id).map_err(|_| Failure::NotFound)?;
     let hours = asked.hours.unwrap_or(HOURS_DEFAULT).clamp(1, HOURS_MAX);
-    let agent = AgentId(asked.agent);
-    let first_ms = (now_ms() / HOUR_MS - hours + 1) * HOUR_MS;
-    let whole = Period { from_ms: first_ms, to_ms: first_ms + hours * HOUR_MS };
-    let known = app.store.host_hours(&site.id, &agent, whole).await?;
-    let mut traffic = Vec::new();
-    for from_ms in hour_starts(whole) {
-        let hour = Period { from_ms, to_ms: from_ms + HOUR_MS };
-        traffic.push(app.store.traffic(&site.id, &agent, hour).await?.and_then(|t| mean_rates(&t)));
-    }
-    Ok(Json(columns(whole, &known, &traffic)))
+    let step_ms = (hours * 60 / POINTS).max(1) * MINUTE_MS;
+    let to_ms = (now_ms() / step_ms + 1) * step_ms;
+    let whole = Period { from_ms: to_ms - hours * 60 * MINUTE_MS, to_ms };
+    let minutes = app.store.live_series(&site.id, &AgentId(asked.agent), whole).await?;
+    Ok(Json(columns(whole, step_ms, &minutes)))
 }
 
-fn hour_starts(whole: Period) -> impl Iterator<Item = i64> {
-    (0..whole.len_ms() / HOUR_MS).map(move |n| whole.from_ms + n * HOUR_MS)
-}
-
-/// Sent and received per second over the minutes that were measured.
-fn mean_rates(traffic: &crate::domain::summary::Traffic) -> Option<(i64, i64)> {
-    let seconds = traffic.minutes.checked_mul(60).filter(|seconds| *seconds > 0)?;
-    Some((traffic.sent_bytes / seconds, traffic.received_bytes / seconds))
-}
-
-fn columns(whole: Period, known: &[HostHour], traffic: &[Option<(i64, i64)>]) -> Series {
-    let mut series = Series::default();
-    for (at, from_ms) in hour_starts(whole).enumerate() {
-        let hour = known.iter().find(|hour| hour.from_ms == from_ms && hour.minutes > 0);
-        let rates = traffic.get(at).copied().flatten();
-        series.at_ms.push(from_ms);
-        series.cpu_mean_permille.push(hour.map(|hour| hour.cpu_mean_permille));
-        series.cpu_max_permille.push(hour.map(|hour| hour.cpu_max_permille));
-        series.memory_permille.push(hour.map(memory));
-        series.sent_bytes_per_s.push(rates.map(|(sent, _)| sent));
-        series.received_bytes_per_s.push(rates.map(|(_, received)| received));
+fn columns(whole: Period, step_ms: i64, minutes: &[HostMinute]) -> Series {
+    let mut series = Series { step_ms, ..Series::default() };
+    let mut rest = minutes;
+    for at_ms in (whole.from_ms..whole.to_ms).step_by(usize::try_from(step_ms).unwrap_or(1).max(1))
+    {
+        rest = rest.get(rest.partition_point(|one| one.minute_ms < at_ms)..).unwrap_or_default();
+        let end = rest.partition_point(|one| one.minute_ms < at_ms + step_ms);
+        let step = rest.get(..end).unwrap_or_default();
+        let over = |figure: fn(&HostMinute) -> Option<i64>| mean(step.iter().filter_map(figure));
+        series.at_ms.push(at_ms);
+        series.cpu_permille.push(over(|one| Some(one.cpu_permille)));
+        series.memory_permille.push(over(|one| Some(one.memory_used_permille)));
+        series.sent_bytes_per_s.push(over(|one| one.sent_bytes_per_s));
+        series.received_bytes_per_s.push(over(|one| one.received_bytes_per_s));
     }
     series
 }
 
-fn memory(hour: &HostHour) -> u64 {
-    let total = u64::try_from(hour.memory_total_bytes).unwrap_or(0);
-    let available = u64::try_from(hour.memory_available_bytes).unwrap_or(0);
-    permille(total.saturating_sub(available), total)
+fn mean(values: impl Iterator<Item = i64>) -> Option<i64> {
+    let (sum, count) =
+        values.fold((0_i64, 0_i64), |(sum, n), value| (sum.saturating_add(value), n + 1));
+    (count > 0).then(|| sum / count)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::summary::Traffic;
 
     #[test]
-    fn an_hour_without_figures_is_null_and_not_zero() {
-        let whole = Period { from_ms: 0, to_ms: 2 * HOUR_MS };
-        let hour = HostHour {
-            from_ms: HOUR_MS,
-            minutes: 60,
-            cpu_mean_permille: 120,
-            cpu_max_permille: 900,
-            memory_total_bytes: 1_000,
-            memory_available_bytes: 250,
-            ..HostHour::default()
+    fn a_step_without_figures_is_null_and_not_zero() {
+        let minute = |minute_ms, cpu_permille, sent_bytes_per_s| HostMinute {
+            minute_ms,
+            cpu_permille,
+            sent_bytes_per_s,
+            ..HostMinute::default()
         };
-        let series = columns(whole, &[hour], &[None, Some((5, 7))]);
-        assert_eq!(series.at_ms, [0, HOUR_MS]);
-        assert_eq!(series.cpu_mean_permille, [None, Some(120)]);
-        assert_eq!(series.memory_permille, [None, Some(750)]);
-        assert_eq!(series.received_bytes_per_s, [None, Some(7)]);
-    }
-
-    #[test]
-    fn a_rate_is_over_the_minutes_that_were_measured() {
-        let traffic =
-            Traffic { minutes: 2, sent_bytes: 1_200, received_bytes: 240, ..Traffic::default() };
-        assert_eq!(mean_rates(&traffic), Some((10, 2)));
-        assert_eq!(mean_rates(&Traffic::default()), None);
+        let minutes = [
+            minute(120_000, 100, None),
+            minute(180_000, 300, Some(10)),
+            minute(360_000, 500, None),
+        ];
+        let series = columns(Period { from_ms: 0, to_ms: 480_000 }, 120_000, &minutes);
+        assert_eq!(series.at_ms, [0, 120_000, 240_000, 360_000]);
+        assert_eq!(series.cpu_permille, [None, Some(200), None, Some(500)]);
+        assert_eq!(series.sent_bytes_per_s, [None, Some(10), None, None]);
     }
 }

@@ -106,6 +106,7 @@ fn pages() -> Router<Arc<App>> {
         .route("/site/{id}", get(pages::site::page))
         .route("/site/{id}/live", get(pages::site::live))
         .route("/site/{id}/month", get(pages::site::month))
+        .route("/alerts", get(pages::alerts::page))
         .route("/api/v1/sites", get(api::sites))
         .route("/api/v1/sites/{id}/series", get(api::series))
         .route("/logout", post(sign_in::sign_out))

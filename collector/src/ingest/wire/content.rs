@@ -11,7 +11,7 @@ use super::{
         NAME_BYTES_MAX, SENTENCE_BYTES_MAX, WORD_BYTES_MAX, is_minute, lines, quantity, text,
         time_ms,
     },
-    sample,
+    sample, weight,
 };
 use crate::domain::{
     availability::Observation,
@@ -39,6 +39,9 @@ const WINDOW_LOG_MAX: u32 = 24;
 /// decode, so there is no use in trying again.
 pub fn decode(data: &[u8]) -> Result<BatchContent, String> {
     let bytes = decompress(data)?;
+    if weight::messages(&bytes).map_err(|e| e.to_string())? > weight::MESSAGES_MAX {
+        return Err(format!("more than {} messages inside", weight::MESSAGES_MAX));
+    }
     let wire = v1::BatchContent::decode(bytes.as_slice()).map_err(|e| e.to_string())?;
     content(wire).map_err(|Malformed(why)| why)
 }
@@ -345,6 +348,13 @@ mod tests {
             zstd::encode_all(vec![0u8; limits::CONTENT_BYTES_MAX + 1].as_slice(), 3).unwrap();
         assert!(bomb.len() < 4_096);
         assert!(decode(&bomb).unwrap_err().contains("larger than"));
+    }
+
+    #[test]
+    fn a_content_of_millions_of_empty_messages_is_refused_before_it_is_decoded() {
+        let minutes = [0x1a, 0x00].repeat(weight::MESSAGES_MAX + 1);
+        let frame = zstd::encode_all(minutes.as_slice(), 3).unwrap();
+        assert!(decode(&frame).unwrap_err().contains("messages inside"));
     }
 
     #[test]

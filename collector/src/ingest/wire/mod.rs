@@ -6,6 +6,7 @@ mod content;
 mod refusal;
 mod sample;
 pub mod service;
+mod weight;
 
 use pantau_proto::{limits, v1};
 use thiserror::Error;
@@ -220,7 +221,8 @@ mod tests {
     #[test]
     fn a_frame_that_breaks_the_contract_is_refused_by_field() {
         batch(good_batch()).unwrap();
-        let cases: [(&str, fn(&mut v1::Batch)); 7] = [
+        type Change = fn(&mut v1::Batch);
+        let cases: [(&str, Change); 7] = [
             ("epoch", |b| b.epoch.truncate(15)),
             ("seq 0", |b| b.seq = 0),
             ("seq", |b| b.seq = u64::MAX),

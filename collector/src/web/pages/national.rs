@@ -99,11 +99,12 @@ async fn gather(app: &App, now_ms: i64) -> Result<Vec<Facts<'_>>, Failure> {
         servers.entry(server.site.clone()).or_default().push(server);
     }
     refresh_months(app, &servers, now_ms).await?;
+    let alerts = app.store.alerts_open(None).await?;
     let facts = app.settings.sites.iter().map(|site| Facts {
         site,
         servers: servers.remove(&site.id).unwrap_or_default(),
         month: app.months.get(&site.id, now_ms).map(|(headline, _)| headline),
-        alerts_open: 0,
+        alerts_open: alerts.iter().filter(|alert| alert.about.site == site.id).count(),
     });
     Ok(facts.collect())
 }
