@@ -5,6 +5,14 @@ use std::sync::Arc;
 
 use pantau_proto::sketch::Sketch;
 
+/// Version of the fingerprint functions together with the rules of normalisation that feed them
+/// (`group`). Counts up with every change after which the same error would get another fingerprint.
+pub const FINGERPRINT_VERSION: u32 = 1;
+
+/// Version of the redaction rules and of the code that applies them (`redact`). Counts up with every
+/// change of what is replaced.
+pub const REDACTION_VERSION: u32 = 1;
+
 /// Key of a log, cluster or probe in the settings, e.g. `postgres`.
 pub type SourceKey = Arc<str>;
 

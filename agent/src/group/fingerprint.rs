@@ -2,9 +2,7 @@
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// Version of the function below together with the rules of normalisation that feed it. Counts up with
-/// every change after which the same error would get another fingerprint.
-pub const FINGERPRINT_VERSION: u32 = 1;
+use crate::domain::FINGERPRINT_VERSION;
 
 /// XXH3 (64 bits) over version, kind and the canonical parts. Parts are separated, so that moving a
 /// boundary between them changes the result.

@@ -9,8 +9,6 @@ mod java;
 mod normalise;
 mod sql;
 
-pub use fingerprint::FINGERPRINT_VERSION;
-
 /// A template of an error is at most this long (the contract's limit).
 const ERROR_TEMPLATE_BYTES_MAX: usize = 2_000;
 /// A template of a query is at most this long (the contract's limit).

@@ -13,7 +13,6 @@ use crate::sql::{Kind, tokens};
 mod quotes;
 mod rules;
 
-pub use rules::REDACTION_VERSION;
 use rules::{Known, RULES, Rule};
 
 /// Name under which replaced literals of SQL are counted.

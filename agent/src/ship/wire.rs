@@ -6,17 +6,13 @@ use prost::Message;
 use crate::{
     config::Identity,
     domain::{
-        BatchContent, DatabaseFacts, DatabaseSample, ErrorGroup, FileIdentity, Gap, GapReason,
-        HostFacts, HostSample, LiveState, Minute, Observation, Origin, QueryGroup, QuerySource,
-        Severity, SourcePosition, State, Target, TargetCheck,
+        BatchContent, DatabaseFacts, DatabaseSample, ErrorGroup, FINGERPRINT_VERSION, FileIdentity,
+        Gap, GapReason, HostFacts, HostSample, LiveState, Minute, Observation, Origin, QueryGroup,
+        QuerySource, REDACTION_VERSION, Severity, SourcePosition, State, Target, TargetCheck,
     },
     spool::{Ranges, Stored},
 };
 
-/// Version of the functions behind fingerprints (`group`).
-const FINGERPRINT_VERSION: u32 = 1;
-/// Version of the redaction rules.
-const REDACTION_VERSION: u32 = 1;
 /// Level of compression: the default; higher ones cost the application its processor.
 const ZSTD_LEVEL: i32 = 3;
 
