@@ -3,7 +3,7 @@
 /// Before the first contact with the site.
 pub const NOT_WATCHED_YET: &str = "not_watched_yet";
 /// No probe of this target is known.
-pub const NO_PROBE: &str = "no_probe";
+pub const NO_PROBE: &str = "no_probe_configured";
 /// The agent is in contact; what it saw then has not arrived yet.
 pub const PENDING: &str = "pending";
 /// The collector was not running, and no observation from then has arrived.

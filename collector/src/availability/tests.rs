@@ -93,8 +93,8 @@ fn what_was_observed_stands_with_its_reason() {
         lines(&facts, Target::Application),
         ["0-4000 up", "4000-4600 down http_500", "4600-10000 up"]
     );
-    assert_eq!(lines(&facts, Target::Database), ["0-10000 unknown no_probe"]);
-    assert_eq!(lines(&facts, Target::Edge), ["0-10000 unknown no_probe"]);
+    assert_eq!(lines(&facts, Target::Database), ["0-10000 unknown no_probe_configured"]);
+    assert_eq!(lines(&facts, Target::Edge), ["0-10000 unknown no_probe_configured"]);
 }
 
 #[test]
@@ -266,8 +266,11 @@ fn an_agent_in_contact_that_never_probed_has_no_probe() {
     let mut facts = watched();
     facts.contacts = vec![contact(1, 0, END_S)];
     facts.observations = vec![saw(1, Target::Database, State::Up, 7_000, END_S)];
-    assert_eq!(lines(&facts, Target::Application), ["0-10000 unknown no_probe"]);
-    assert_eq!(lines(&facts, Target::Database), ["0-7000 unknown no_probe", "7000-10000 up"]);
+    assert_eq!(lines(&facts, Target::Application), ["0-10000 unknown no_probe_configured"]);
+    assert_eq!(
+        lines(&facts, Target::Database),
+        ["0-7000 unknown no_probe_configured", "7000-10000 up"]
+    );
 }
 
 fn any_facts() -> impl Strategy<Value = Facts> {

@@ -105,6 +105,23 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_settings_are_read_as_they_are_and_with_every_example_taken() {
+        let sample = include_str!("../../../deploy/collector.toml");
+        Settings::parse(sample).unwrap();
+        let taken: String = sample
+            .lines()
+            .map(|line| {
+                line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line)
+            })
+            .filter(|line| !line.starts_with("user =") && !line.starts_with("password_file ="))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let taken = Settings::parse(&taken).unwrap();
+        assert_eq!(taken.thresholds, Default::default(), "the sample shows the defaults");
+        assert!(taken.mail.is_some() && taken.webhook.is_some());
+    }
+
+    #[test]
     fn the_folder_of_the_store_must_be_there() {
         let dir = tempfile::tempdir().unwrap();
         let url = |name: &str| format!("sqlite:{}", dir.path().join(name).display());

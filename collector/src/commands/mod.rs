@@ -2,16 +2,28 @@
 //! `pub async fn execute(args: Args, settings: Settings) -> anyhow::Result<()>`; registered by its
 //! `mod` line, its line in [`Command`] and its line in [`Command::execute`].
 
+mod availability;
 mod check;
+mod errors;
+mod listing;
+mod queries;
+mod report;
 mod run;
+mod sites;
 mod user;
+mod window;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::Settings;
+use crate::{
+    config::{Settings, Site},
+    domain::{now_ms, period::Period},
+    ingest,
+    store::Store,
+};
 
 /// Where the settings lie unless `--config` says otherwise.
 const CONFIG_DEFAULT: &str = "/etc/pantau-collector/collector.toml";
@@ -50,6 +62,16 @@ pub enum LogFormat {
 pub enum Command {
     /// Take batches, show pages, send alerts, make reports; ends in order on SIGTERM
     Run(run::Args),
+    /// List sites and servers as they are now, with the share of time the application was up
+    Sites(sites::Args),
+    /// List error groups of a site, most frequent first
+    Errors(errors::Args),
+    /// List queries of a site, most frequent or most costly first
+    Queries(queries::Args),
+    /// Show how a site's time divides among up, down and unknown, and why
+    Availability(availability::Args),
+    /// Write the performance report (LAPORAN KINERJA APLIKASI SPSE) of a site and period as PDF
+    Report(report::Args),
     /// Say what is wrong with the settings, and change nothing
     #[command(visible_alias = "check-config")]
     Check(check::Args),
@@ -62,6 +84,11 @@ impl Command {
     pub async fn execute(self, settings: Settings) -> Result<()> {
         match self {
             Command::Run(args) => run::execute(args, settings).await,
+            Command::Sites(args) => sites::execute(args, settings).await,
+            Command::Errors(args) => errors::execute(args, settings).await,
+            Command::Queries(args) => queries::execute(args, settings).await,
+            Command::Availability(args) => availability::execute(args, settings).await,
+            Command::Report(args) => report::execute(args, settings).await,
             Command::Check(args) => check::execute(args, settings).await,
             Command::User(args) => user::execute(args, settings).await,
         }
@@ -74,4 +101,18 @@ impl Command {
             _ => "warn",
         }
     }
+}
+
+/// The store with the newest batches counted in. Works beside a running collector.
+async fn folded_store(settings: &Settings) -> Result<Store> {
+    let store = Store::open(&settings.store_url).await.context("cannot open the store")?;
+    store.fold(&ingest::decode, now_ms()).await.context("cannot count the newest batches in")?;
+    Ok(store)
+}
+
+/// The line above a table: what, where, when.
+fn title(site: &Site, period: Period, what: &str) -> String {
+    let time = |ms| listing::time_for_people(ms, site);
+    let (from, to) = (time(period.from_ms), time(period.to_ms));
+    format!("{} ({}): {what} from {from} to {to}", site.name, site.id)
 }

@@ -15,12 +15,14 @@ mod fold;
 pub mod people;
 mod ranges;
 mod read;
+mod reports;
 pub mod sessions;
 mod value;
 
 pub use agents::Registered;
 pub use batches::SaveOutcome;
 pub use fold::{Decode, FoldReport, Pending};
+pub use reports::{NewReport, ReportHead, SavedReport};
 
 use sqlx::{any::AnyPoolOptions, migrate::Migrator};
 
