@@ -18,13 +18,17 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function axes(unit) {
+// Times stand in the site's zone, wherever the reader is.
+function clock(s, zone) {
+  return uPlot.tzDate(new Date(s * 1000), zone).toTimeString().slice(0, 5);
+}
+
+function axes(unit, zone) {
   const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
   const line = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 } };
   const values = (_, ticks) => ticks.map((tick) => `${number.format(tick)} ${unit}`);
-  const clock = (_, ticks) =>
-    ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, 5));
-  return [{ ...line, values: clock }, { ...line, values, size: 80 }];
+  const clocks = (_, ticks) => ticks.map((tick) => clock(tick, zone));
+  return [{ ...line, values: clocks }, { ...line, values, size: 80 }];
 }
 
 function draw(host, title, unit, at, lines) {
@@ -34,10 +38,11 @@ function draw(host, title, unit, at, lines) {
     title,
     width: place.clientWidth - 18,
     height: CHART_HEIGHT_PX,
-    axes: axes(unit),
+    tzDate: (s) => uPlot.tzDate(new Date(s * 1000), host.dataset.zone),
+    axes: axes(unit, host.dataset.zone),
     scales: { y: { range: (_, low, high) => [0, unit === "%" ? 100 : Math.max(high * 1.1, 0.1)] } },
     series: [
-      { label: host.dataset.time, value: (_, s) => (s == null ? "–" : new Date(s * 1000).toTimeString().slice(0, 5)) },
+      { label: host.dataset.time, value: (_, s) => (s == null ? "–" : clock(s, host.dataset.zone)) },
       ...lines.map(([label, , stroke, dash]) => ({
         label, dash, stroke: colour(stroke), width: 2, spanGaps: false,
         value: (_, y) => (y == null ? "–" : `${y.toFixed(1)} ${unit}`),

@@ -108,6 +108,15 @@ impl Format {
         format!("{} {month} {} {zone}", local.day(), local.strftime("%Y %H:%M:%S"))
     }
 
+    /// `21 Nov 2026` in the site's zone.
+    pub fn day(self, ms: i64, site: &Site) -> String {
+        let Ok(instant) = Timestamp::from_millisecond(ms) else { return String::from("–") };
+        let local = instant.to_zoned(site.zone.clone());
+        let month = usize::from(local.month().unsigned_abs()).saturating_sub(1);
+        let month = self.0.labels().months.get(month).copied().unwrap_or_default();
+        format!("{} {month} {}", local.day(), local.year())
+    }
+
     /// The time of day alone.
     pub fn clock(self, ms: i64, site: &Site) -> String {
         let Ok(instant) = Timestamp::from_millisecond(ms) else { return String::from("–") };

@@ -107,6 +107,8 @@ fn pages() -> Router<Arc<App>> {
         .route("/site/{id}/live", get(pages::site::live))
         .route("/site/{id}/month", get(pages::site::month))
         .route("/alerts", get(pages::alerts::page))
+        .route("/reports", get(pages::reports::page))
+        .route("/reports/{site}/{kind}/{from_ms}/{to_ms}/{revision}", get(pages::reports::pdf))
         .route("/api/v1/sites", get(api::sites))
         .route("/api/v1/sites/{id}/series", get(api::series))
         .route("/logout", post(sign_in::sign_out))

@@ -47,9 +47,22 @@ impl Headline {
         }
     }
 
-    /// Whether the time already lost is more than the site's target allows for the time so far.
+    /// Share of the elapsed month in which the state was known, hundredths of a percent.
+    pub fn measured(&self) -> u32 {
+        let known = [State::Up, State::Down, State::Degraded, State::Maintenance];
+        known.iter().map(|state| shares::of(&self.points, *state)).sum()
+    }
+
+    /// Share of the measured time that was up, hundredths of a percent; `None` when nothing was measured:
+    /// that is neither 0 nor 100.
+    pub fn up_of_measured(&self) -> Option<u32> {
+        let measured = self.measured();
+        (measured > 0).then(|| shares::of(&self.points, State::Up) * 10_000 / measured)
+    }
+
+    /// Whether the measured time is below the site's target.
     pub fn misses(&self, target_permille: u32) -> bool {
-        shares::of(&self.points, State::Down) > 10_000_u32.saturating_sub(target_permille * 10)
+        self.up_of_measured().is_some_and(|up| up < target_permille * 10)
     }
 }
 
@@ -87,10 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_missed_only_by_time_that_was_down_for_certain() {
+    fn a_target_is_judged_on_the_time_that_was_measured() {
         let headline = |points| Headline { target: Target::Application, points };
         assert!(!headline([9_900, 100, 0, 0, 0]).misses(990));
         assert!(headline([9_899, 101, 0, 0, 0]).misses(990));
+        assert_eq!(headline([90, 10, 0, 0, 9_900]).up_of_measured(), Some(9_000));
+        assert_eq!(headline([90, 10, 0, 0, 9_900]).measured(), 100);
+        assert_eq!(headline([0, 0, 0, 0, 10_000]).up_of_measured(), None);
         assert!(!headline([0, 0, 0, 0, 10_000]).misses(990));
     }
 }

@@ -8,11 +8,11 @@ use axum::{extract::State, response::Response};
 use crate::{
     config::{Settings, Site},
     domain::{
-        alert::{AlertSummary, Delivery, DeliveryState},
+        alert::{AlertSummary, Delivery, DeliveryState, Transition},
         now_ms,
     },
     labels::{
-        Language,
+        Labels, Language,
         alerts::{EN, ID, Vocabulary},
     },
     web::{App, failure::Failure, format::Format, frame::Frame, html},
@@ -31,7 +31,7 @@ struct AlertsPage {
 #[derive(Template)]
 #[template(path = "alerts_list.html")]
 struct AlertsList {
-    l: &'static crate::labels::Labels,
+    l: &'static Labels,
     open: Vec<Row>,
     past: Vec<Row>,
 }
@@ -58,6 +58,7 @@ struct Row {
 struct Told {
     channel: &'static str,
     transition: &'static str,
+    transition_word: &'static str,
     state: &'static str,
     word: &'static str,
     detail: String,
@@ -113,9 +114,19 @@ fn told(one: &Delivery, format: Format, time: &impl Fn(i64) -> String) -> Told {
     Told {
         channel: one.key.channel.as_str(),
         transition: one.transition.as_str(),
+        transition_word: transition(one.transition, l),
         state: one.state.as_str(),
         word,
         detail,
+    }
+}
+
+fn transition(transition: Transition, l: &Labels) -> &'static str {
+    match transition {
+        Transition::Opened => l.transition_opened,
+        Transition::Escalated => l.transition_escalated,
+        Transition::Eased => l.transition_eased,
+        Transition::Resolved => l.transition_resolved,
     }
 }
 

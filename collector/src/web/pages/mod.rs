@@ -5,4 +5,5 @@ pub mod figures;
 pub mod live;
 pub mod month;
 pub mod national;
+pub mod reports;
 pub mod site;

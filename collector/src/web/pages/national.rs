@@ -8,7 +8,7 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use super::figures::{Gauge, disk_gauge, disk_permille, memory_gauge, memory_permille, site_state};
 use crate::{
     config::{Site, Thresholds},
-    domain::{SiteId, availability, now_ms, summary::Server},
+    domain::{SiteId, now_ms, summary::Server},
     labels::{Labels, reasons},
     web::{
         App,
@@ -17,7 +17,6 @@ use crate::{
         frame::Frame,
         html,
         month::{Headline, LEDGERS_PER_VIEW_MAX},
-        shares,
         state::{Decision, SiteState, decide},
     },
 };
@@ -40,10 +39,10 @@ struct Row {
     reason: String,
     /// For how long.
     since: String,
-    /// Share of the month that was up.
+    /// Share of the measured time that was up.
     up: Option<String>,
-    /// Share that nobody knows.
-    unknown: Option<String>,
+    /// How much of the month was measured.
+    measured: Option<String>,
     misses: bool,
     alerts: usize,
     cpu: Option<Gauge>,
@@ -142,8 +141,6 @@ fn row(facts: &Facts<'_>, thresholds: &Thresholds, format: Format, now_ms: i64) 
     let Facts { site, servers, month, alerts_open } = facts;
     let decision = decide(servers, now_ms, thresholds.silent_after_s);
     let age = |since: i64| format.span(now_ms.saturating_sub(since));
-    let share = |state| month.map(|m| shares::of(&m.points, state));
-    let unknown = share(availability::State::Unknown).filter(|points| *points > 0);
     Row {
         id: site.id.0.clone(),
         name: site.name.clone(),
@@ -151,8 +148,8 @@ fn row(facts: &Facts<'_>, thresholds: &Thresholds, format: Format, now_ms: i64) 
         word: site_state(decision.state, format.0.labels()),
         reason: why(&decision, format.0.labels()),
         since: decision.since_ms.map(age).unwrap_or_default(),
-        up: share(availability::State::Up).map(|points| format.basis_points(points)),
-        unknown: unknown.map(|points| format.basis_points(points)),
+        up: month.and_then(|m| m.up_of_measured()).map(|points| format.basis_points(points)),
+        measured: month.map(|m| format.basis_points(m.measured())),
         misses: month.is_some_and(|m| m.misses(site.availability_target_permille)),
         alerts: *alerts_open,
         cpu: cpu(servers, decision.state, format),

@@ -44,6 +44,8 @@ struct SitePage {
     /// `?queries=time`, or nothing.
     query: &'static str,
     agents: Vec<String>,
+    /// In which the charts count.
+    zone: String,
     live: LivePart,
     month: MonthPart,
 }
@@ -74,6 +76,7 @@ pub async fn page(
     let page = SitePage {
         name: site.name.clone(),
         query: if order == QueryOrder::TotalTime { "?queries=time" } else { "" },
+        zone: site.zone.iana_name().unwrap_or("UTC").to_owned(),
         agents: servers.iter().map(|server| server.agent.0.clone()).collect(),
         live: live_part(&app, site, &servers, &frame),
         month: month_part(&app, site, &servers, order, &frame).await?,

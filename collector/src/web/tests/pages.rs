@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{batch::*, now_ms},
-    store::fixtures,
+    store::{NewReport, ReportHead, SavedReport, fixtures},
 };
 
 /// What hostile logs and agents may send.
@@ -208,4 +208,36 @@ async fn a_page_says_so_in_house_style_when_the_store_is_gone() {
     let page = browser.get("/").await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.contains("Penyimpanan data tidak menjawab"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_report_is_listed_read_and_taken_along_and_the_audit_log_says_by_whom() {
+    let mut browser = Browser::signed_in().await;
+    assert!(browser.get("/reports").await.contains("data-empty=\"reports\""));
+    let head = ReportHead {
+        site: fixtures::site(),
+        kind: "monthly".to_owned(),
+        period: fixtures::hours(0, 720),
+        covered_to_ms: fixtures::hours(0, 720).to_ms,
+        revision: 1,
+        created_ms: fixtures::MS,
+        digest: "00".to_owned(),
+        sample: false,
+    };
+    let pdf = b"%PDF-1.7 small".to_vec();
+    let report = NewReport { head, lesson: None, model: b"{}".to_vec(), pdf };
+    assert_eq!(browser.store.save_report(&report).await.unwrap(), SavedReport::Kept);
+    let list = browser.get("/reports").await;
+    let from = list.text.find("/reports/gorontalo/monthly/").unwrap();
+    let path = list.text[from..].split(['"', '?']).next().unwrap().to_owned();
+    let read = browser.get(&path).await;
+    assert_eq!(read.header(header::CONTENT_TYPE), "application/pdf");
+    assert!(read.header(header::CONTENT_DISPOSITION).starts_with("inline"));
+    assert_eq!(read.text, "%PDF-1.7 small");
+    let taken = browser.get(&format!("{path}?download=1")).await;
+    let disposition = taken.header(header::CONTENT_DISPOSITION);
+    assert_eq!(disposition, "attachment; filename=\"laporan-gorontalo-monthly-2026-11-25-r1.pdf\"");
+    let missing = browser.get(&format!("{path}9")).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.audit().await, ["report_downloaded", "report_viewed", "sign_in"]);
 }
