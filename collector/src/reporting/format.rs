@@ -180,11 +180,14 @@ fn scaled(value: i64, step: i64, units: [&str; 5]) -> String {
 
 /// How long a query took: "350 µs", "12,3 ms", "4,56 detik", "1,5 jam".
 pub fn query_time(us: i64) -> String {
-    match us {
-        ..1_000 => format!("{} µs", integer(us)),
-        ..1_000_000 => format!("{} ms", ratio(us, 1_000, 1)),
-        ..3_600_000_000 => format!("{} detik", ratio(us, 1_000_000, 2)),
-        _ => format!("{} jam", ratio(us, 3_600_000_000, 1)),
+    if us < 1_000 {
+        format!("{} µs", integer(us))
+    } else if us < 1_000_000 {
+        format!("{} ms", ratio(us, 1_000, 1))
+    } else if us < 3_600_000_000 {
+        format!("{} detik", ratio(us, 1_000_000, 2))
+    } else {
+        format!("{} jam", ratio(us, 3_600_000_000, 1))
     }
 }
 

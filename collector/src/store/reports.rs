@@ -1,5 +1,7 @@
 //! Reports as they were written, by site, kind and period, in revisions.
 
+use sqlx::AnyConnection;
+
 use crate::domain::{SiteId, period::Period};
 
 use super::{Store, StoreResult, value::clean};
@@ -62,54 +64,23 @@ impl Store {
         let model =
             zstd::encode_all(report.model.as_slice(), MODEL_ZSTD_LEVEL).map_err(sqlx::Error::Io)?;
         let mut tx = self.begin_write().await?;
-        let latest: Option<(i64, String)> = sqlx::query_as(
-            "SELECT revision, digest FROM report
-             WHERE site_id = $1 AND kind = $2 AND from_ms = $3 AND period_to_ms = $4
-             ORDER BY revision DESC LIMIT 1",
-        )
-        .bind(&head.site.0)
-        .bind(&head.kind)
-        .bind(head.period.from_ms)
-        .bind(head.period.to_ms)
-        .fetch_optional(&mut *tx)
-        .await?;
-        let next = match latest {
+        let next = match latest(&mut tx, head).await? {
             Some((_, digest)) if digest == head.digest => return Ok(SavedReport::Unchanged),
             Some((revision, _)) => revision + 1,
             None => 1,
         };
-        if head.revision != next {
+        if head.revision != next || !insert(&mut tx, report, model).await? {
             return Ok(SavedReport::Overtaken);
         }
-        let kept = sqlx::query(
-            "INSERT INTO report (site_id, kind, from_ms, to_ms, revision, period_to_ms, created_ms,
-                 digest, sample, lesson, model, pdf)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-             ON CONFLICT (site_id, kind, from_ms, period_to_ms, revision) DO NOTHING",
-        )
-        .bind(&head.site.0)
-        .bind(&head.kind)
-        .bind(head.period.from_ms)
-        .bind(head.covered_to_ms)
-        .bind(head.revision)
-        .bind(head.period.to_ms)
-        .bind(head.created_ms)
-        .bind(&head.digest)
-        .bind(i64::from(head.sample))
-        .bind(clean(report.lesson.as_deref().unwrap_or_default()).into_owned())
-        .bind(model)
-        .bind(report.pdf.as_slice())
-        .execute(&mut *tx)
-        .await?;
         tx.commit().await?;
-        Ok(if kept.rows_affected() == 1 { SavedReport::Kept } else { SavedReport::Overtaken })
+        Ok(SavedReport::Kept)
     }
 
     /// Every kept report of every site, or of one; newest period first, then newest revision.
     pub async fn list_reports(&self, site: Option<&SiteId>) -> StoreResult<Vec<ReportHead>> {
         let rows: Vec<HeadRow> = match site {
             Some(site) => sqlx::query_as(
-                "SELECT site_id, kind, from_ms, period_to_ms, to_ms, revision, created_ms, digest,
+                "SELECT site_id, kind, from_ms, period_to_ms, covered_to_ms, revision, created_ms, digest,
                          sample
                      FROM report WHERE site_id = $1
                      ORDER BY from_ms DESC, kind, period_to_ms DESC, revision DESC",
@@ -118,7 +89,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await?,
             None => sqlx::query_as(
-                "SELECT site_id, kind, from_ms, period_to_ms, to_ms, revision, created_ms, digest,
+                "SELECT site_id, kind, from_ms, period_to_ms, covered_to_ms, revision, created_ms, digest,
                          sample
                      FROM report
                      ORDER BY from_ms DESC, site_id, kind, period_to_ms DESC, revision DESC",
@@ -151,6 +122,48 @@ impl Store {
         .await?;
         Ok(row.map(|(pdf,)| pdf))
     }
+}
+
+/// Number and digest of the latest revision of a period.
+async fn latest(tx: &mut AnyConnection, head: &ReportHead) -> StoreResult<Option<(i64, String)>> {
+    let row = sqlx::query_as(
+        "SELECT revision, digest FROM report
+         WHERE site_id = $1 AND kind = $2 AND from_ms = $3 AND period_to_ms = $4
+         ORDER BY revision DESC LIMIT 1",
+    )
+    .bind(&head.site.0)
+    .bind(&head.kind)
+    .bind(head.period.from_ms)
+    .bind(head.period.to_ms)
+    .fetch_optional(tx)
+    .await?;
+    Ok(row)
+}
+
+/// Writes a revision; false when another transaction has written it before.
+async fn insert(tx: &mut AnyConnection, report: &NewReport, model: Vec<u8>) -> StoreResult<bool> {
+    let head = &report.head;
+    let written = sqlx::query(
+        "INSERT INTO report (site_id, kind, from_ms, period_to_ms, covered_to_ms, revision,
+             created_ms, digest, sample, lesson, model, pdf)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         ON CONFLICT (site_id, kind, from_ms, period_to_ms, revision) DO NOTHING",
+    )
+    .bind(&head.site.0)
+    .bind(&head.kind)
+    .bind(head.period.from_ms)
+    .bind(head.period.to_ms)
+    .bind(head.covered_to_ms)
+    .bind(head.revision)
+    .bind(head.created_ms)
+    .bind(&head.digest)
+    .bind(i64::from(head.sample))
+    .bind(clean(report.lesson.as_deref().unwrap_or_default()).into_owned())
+    .bind(model)
+    .bind(report.pdf.as_slice())
+    .execute(tx)
+    .await?;
+    Ok(written.rows_affected() == 1)
 }
 
 fn head(row: HeadRow) -> ReportHead {

@@ -1,4 +1,6 @@
-//! Section A. Our definitions stand in ARCHITECTURE.md; the form gives none.
+//! Section A. The form gives no definitions; ours are: the SPSE databases' size at the end of the period
+//! with its growth; accounts by the configured SQL, never connections; commits and rollbacks together;
+//! what was sent (upstream) and received (downstream) on the outside interface.
 
 use crate::{
     config::Site,

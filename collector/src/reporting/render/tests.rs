@@ -162,6 +162,7 @@ fn extreme(text: &str) -> Model {
     facts.servers = (0..3)
         .map(|_| crate::reporting::query::ServerFacts {
             hostname: long.clone(),
+            hours: facts.servers[0].hours.iter().take(24).cloned().collect(),
             ..facts.servers[0].clone()
         })
         .collect();

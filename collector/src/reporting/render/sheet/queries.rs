@@ -60,7 +60,11 @@ fn cells(number: usize, row: &QueryRow) -> Vec<String> {
     vec![
         number.to_string(),
         text::line(&row.template, STATEMENT_CHARS_MAX),
-        format!("{} ({})", text::line(&row.database, 40), words::source(row.source)),
+        format!(
+            "{} ({})",
+            text::dotted(&row.database, 40),
+            text::dotted(words::source(row.source), 40)
+        ),
         integer(row.calls),
         query_time(row.total_us),
         query_time(row.mean_us),

@@ -1,10 +1,12 @@
-//! Texts from outside made fit for a page: no control characters, no run without a place to break,
-//! no more than there is room for.
+//! Texts from outside made fit for a page: no control characters, no long word without places to
+//! break, no more than there is room for.
 
 use crate::domain::text::is_unsafe;
 
-/// Letters after which a run without spaces may break (a fingerprint of 16 stays whole).
-const RUN_CHARS_MAX: usize = 24;
+/// A word longer than this may break within (a fingerprint of 16 stays whole) ...
+const WORD_CHARS_MAX: usize = 16;
+/// ... after so many letters: what fits the narrowest column even in capitals.
+const PART_CHARS: usize = 8;
 /// ZERO WIDTH SPACE.
 const BREAK: char = '\u{200b}';
 
@@ -52,13 +54,18 @@ pub(super) fn cut(text: &str, chars_max: usize) -> String {
 }
 
 fn breakable(text: &str) -> String {
-    let mut run = 0;
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        run = if c.is_whitespace() || c == BREAK { 0 } else { run + 1 };
-        if run > RUN_CHARS_MAX {
+    let words = text.split_inclusive(char::is_whitespace);
+    words.map(breakable_word).collect()
+}
+
+fn breakable_word(word: &str) -> String {
+    if word.chars().count() <= WORD_CHARS_MAX + 1 {
+        return word.to_owned();
+    }
+    let mut out = String::with_capacity(word.len() * 3 / 2);
+    for (index, c) in word.chars().enumerate() {
+        if index > 0 && index.is_multiple_of(PART_CHARS) {
             out.push(BREAK);
-            run = 1;
         }
         out.push(c);
     }
@@ -80,11 +87,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_run_is_longer_than_a_line_can_break(text in any::<String>(), max in 0usize..300) {
+        fn no_word_is_too_long_for_a_narrow_column(text in any::<String>(), max in 0usize..300) {
             let line = line(&text, max);
             let longest = line.split(|c: char| c.is_whitespace() || c == BREAK)
                 .map(|run| run.chars().count()).max().unwrap_or(0);
-            prop_assert!(longest <= RUN_CHARS_MAX);
+            prop_assert!(longest <= WORD_CHARS_MAX + 1);
             prop_assert!(line.chars().filter(|c| *c != BREAK).count() <= max + 1);
         }
     }
