@@ -30,6 +30,7 @@ const QUIET: [&str; 9] = [
 impl Browser {
     /// Starts chromedriver and, through it, Chromium with a fresh profile in the scratch folder.
     pub async fn start(scratch: &Scratch) -> Result<Browser> {
+        crate::install_crypto();
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command: Command = scratch.command(Path::new("/usr/bin/chromedriver"))?;
         command.arg(format!("--port={port}"));

@@ -97,13 +97,14 @@ impl<'a> Collector<'a> {
         succeeded(child.wait_with_output()?).map(drop)
     }
 
-    /// Runs a command of the command line for the site and reads its JSON.
+    /// Runs a command of the command line for the site; the list that its JSON holds under its name.
     pub fn ask(&self, arguments: &[&str]) -> Result<Value> {
         let (name, rest) = arguments.split_first().context("a command has a name")?;
         let mut command = self.command()?;
         command.args([name, "--site", SITE, "--json"]).args(rest);
         let output = succeeded(command.output()?)?;
-        serde_json::from_slice(&output.stdout).context("JSON")
+        let mut answer: Value = serde_json::from_slice(&output.stdout).context("JSON")?;
+        Ok(answer[name].take())
     }
 
     /// Runs any command; its standard output.

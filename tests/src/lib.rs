@@ -24,6 +24,12 @@ use std::{future::Future, time::Duration};
 /// waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Gives reqwest its cryptography; it panics without one, even for plain HTTP.
+pub fn install_crypto() {
+    // An error says that another test of this process has done it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Asks again and again until `look` answers, at most [`PATIENCE`]; then says what was waited for.
 pub async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> anyhow::Result<T>
 where

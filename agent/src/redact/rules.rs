@@ -109,6 +109,11 @@ pub const RULES: &[Rule] = &[
         ("nama: Budi Santoso, kode 12", "nama: <value>, kode 12"),
         ("userId=budi01;x", "userId=<value>;x"),
     ]),
+    rule!("person_name", ByPlace, r"(?i)\b(user(?:id|name)?|login|pengguna|akun) ([a-z0-9][\w.-]*)", "${1} <value>", names_an_account, &[
+        ("login gagal untuk pengguna rekanan117 dari", "login gagal untuk pengguna <value> dari"),
+        ("akun pt.maju-jaya terkunci", "akun <value> terkunci"),
+        ("login gagal, pengguna tidak ditemukan", "login gagal, pengguna tidak ditemukan"),
+    ]),
     rule!("email", ByShape, r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "<email>", &[
         ("kepada budi.s+spse@contoh.go.id gagal", "kepada <email> gagal"),
         ("epns@epns_prod", "epns@epns_prod"),
@@ -154,6 +159,12 @@ pub const RULES: &[Rule] = &[
         ("14:03:05", "14:03:05"),
     ]),
 ];
+
+/// What follows `pengguna` is a name made up for an account, not a word of the sentence.
+fn names_an_account(text: &str) -> bool {
+    let name = text.split_whitespace().nth(1).unwrap_or_default().trim_end_matches(['.', '-']);
+    name.contains(|c: char| c.is_ascii_digit() || matches!(c, '.' | '_' | '-'))
+}
 
 /// What follows `basic` or `bearer` is a credential, not an English word.
 fn mixes_or_padded(text: &str) -> bool {

@@ -15,7 +15,8 @@ async fn a_missing_log_a_forbidden_log_and_a_refusing_database_leave_the_rest_at
 {
     let scratch = Scratch::new()?;
     let log = scratch.file("application.log", "")?;
-    let forbidden = scratch.file("forbidden.log", "")?;
+    let forbidden =
+        scratch.file("forbidden.log", "2026-11-21 08:00:00,000 ERROR ~ tersembunyi\n")?;
     std::fs::set_permissions(&forbidden, std::fs::Permissions::from_mode(0o000))?;
     let mut play = play::PlayLog::open(&log, pantau_tests::collector::ZONE)?;
     let mut collector = Collector::new(&scratch, "")?;

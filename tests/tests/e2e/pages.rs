@@ -52,6 +52,7 @@ async fn nobody_sees_a_page_without_signing_in() -> Result<()> {
     let mut collector = Collector::new(&scratch, "")?;
     collector.start().await?;
     let web = collector.web()?;
+    pantau_tests::install_crypto();
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
     for path in ["/", "/site/demo", "/alerts", "/reports"] {
         let answer = client.get(format!("http://{web}{path}")).send().await?;
