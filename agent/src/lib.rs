@@ -1,21 +1,29 @@
 //! The agent: watches one SPSE server. Modules stand in the order in which data passes them.
 
 pub mod config;
+
 pub mod domain;
 
 pub mod tail;
 
-pub mod group;
 pub mod parse;
+
 pub mod redact;
+
 pub mod sql;
+
+pub mod group;
+
 pub mod understand;
 
 pub mod sample;
 
-pub mod ship;
-pub mod spool;
 pub mod window;
 
+pub mod spool;
+
+pub mod ship;
+
 pub mod app;
+
 pub mod check;

@@ -2,17 +2,23 @@
 //! Modules stand in the order in which data passes them.
 
 pub mod config;
+
 pub mod domain;
 
 pub mod ingest;
+
 pub mod store;
 
-pub mod alerting;
 pub mod availability;
+
+pub mod alerting;
+
 pub mod reporting;
 
-pub mod commands;
 pub mod labels;
+
 pub mod web;
+
+pub mod commands;
 
 pub mod app;
