@@ -9,7 +9,7 @@ role=pantau
 
 as_postgres() {
     if [ "$(id -un)" = postgres ]; then psql "$@"
-    elif [ "$(id -u)" -eq 0 ]; then su postgres -s /bin/sh -c 'exec psql "$@"' psql "$@"
+    elif [ "$(id -u)" -eq 0 ]; then runuser -u postgres -- psql "$@"
     else sudo -n -u postgres psql "$@"; fi
 }
 
