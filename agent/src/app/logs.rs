@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{
     sync::{mpsc, watch},
-    task::{JoinSet, spawn_blocking},
+    task::{JoinError, JoinSet, spawn_blocking},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -66,18 +66,31 @@ pub(super) fn spawn(
             };
             let watch = Watch::new(&plan.settings.path);
             let waker = watch.waker();
+            let source = plan.settings.key.clone();
             let mut thread = spawn_blocking({
-                let stop = stop.clone();
+                let (out, stop) = (out.clone(), stop.clone());
                 move || Reading::new(plan, asked, out).run(&watch, &stop)
             });
-            tokio::select! {
-                _ = &mut thread => return,
-                () = stop.cancelled() => waker.wake(),
+            let ended = tokio::select! {
+                ended = &mut thread => ended,
+                () = stop.cancelled() => {
+                    waker.wake();
+                    thread.await
+                }
+            };
+            if let Some(trouble) = failure(&ended) {
+                // A closed channel is an agent that stops.
+                let _ = out.send(LogMessage::Trouble(source, Some(trouble))).await;
             }
-            // A thread that panicked has told so; its log waits for a restart.
-            let _ = thread.await;
         });
     }
+}
+
+/// What is told of a thread that panicked: else a log would be silent as if nothing happened in it.
+fn failure(ended: &Result<(), JoinError>) -> Option<String> {
+    let text = "reading it has failed and stands still; restart the agent, which reads on from where it \
+                was, and report the panic in its own log";
+    ended.as_ref().err().map(|_| text.to_owned())
 }
 
 /// The prefix of the settings, else what the server tells in time.
@@ -200,5 +213,17 @@ impl Reading {
 
     fn send(&self, message: LogMessage) -> Result<(), Closed> {
         self.out.blocking_send(message).map_err(|_| Closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_whose_thread_panicked_is_told_of() {
+        let panicked = spawn_blocking(|| panic!("a fault of the program")).await;
+        assert!(failure(&panicked).is_some_and(|text| text.contains("restart the agent")));
+        assert_eq!(failure(&spawn_blocking(|| ()).await), None);
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use super::{
     discover::{self, Found},
     identity,
-    judge::{OriginalFate, Seen, fate_of, is_at, resume},
+    judge::{COPY_HEAD_BYTES_MIN, OriginalFate, Seen, begins_like, fate_of, is_at, resume},
     open::Open,
     reader::{Advance, Reader},
 };
@@ -28,8 +28,6 @@ use crate::{
 const LOOK_INTERVAL_MS: i64 = 1_000;
 /// A path that names no file for this long is trouble; less is a rotation under way.
 const MISSING_AFTER_MS: i64 = 5_000;
-/// Equal heads of at least this many bytes show a copy (`copytruncate`).
-const COPY_HEAD_BYTES_MIN: u32 = 32;
 
 /// What happened besides lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -319,7 +317,7 @@ impl Follower {
                 OriginalFate::StillThere => {}
             }
         }
-        Ok(match candidate.modified_ns < self.newest_known_ns(found) {
+        Ok(match candidate.modified_ns < self.read_until_ns(found) {
             true => Verdict::Dismiss,
             false => Verdict::Read(whole),
         })
@@ -359,9 +357,18 @@ impl Follower {
         self.progress.files.iter().find(|known| is_at(&known.identity, file))
     }
 
-    fn newest_known_ns(&self, found: &[Found]) -> i128 {
-        let known = found.iter().filter(|file| self.known(file).is_some());
-        known.map(|file| file.modified_ns).max().unwrap_or(i128::MIN)
+    /// What was last written to before this was read, or was not to be. A known file that was written
+    /// anew says nothing of when its old content ended; a copy of that content does.
+    fn read_until_ns(&self, found: &[Found]) -> i128 {
+        let is_as_known = |file: &&Found| match self.known(file) {
+            Some(known) => !matches!(fate_of(known, found), Ok(OriginalFate::Rewritten)),
+            None => self.progress.files.iter().any(|known| begins_like(file, known)),
+        };
+        let newest = |file: &Found| file.modified_ns;
+        let unchanged = found.iter().filter(is_as_known).map(newest).max();
+        // Without one nothing tells what was read before: the whole of it is taken for read.
+        let known = || found.iter().filter(|file| self.known(file).is_some()).map(newest).max();
+        unchanged.or_else(known).unwrap_or(i128::MIN)
     }
 
     fn position(
@@ -425,16 +432,10 @@ impl Follower {
     }
 
     fn has_copy(&self, original: &SourcePosition, found: &[Found]) -> bool {
-        let begins_alike = |file: &&Found| {
-            File::open(&file.path)
-                .and_then(|open| identity::head_matches(&open, &original.identity))
-                .unwrap_or(false)
-        };
-        original.identity.head_bytes >= COPY_HEAD_BYTES_MIN
-            && found
-                .iter()
-                .filter(|file| !file.current && self.known(file).is_none())
-                .any(|file| begins_alike(&file))
+        found
+            .iter()
+            .filter(|file| !file.current && self.known(file).is_none())
+            .any(|file| begins_like(file, original))
     }
 
     fn lost(&mut self, place: &SourcePosition, now_ms: i64, bytes: u64, what: &str) {

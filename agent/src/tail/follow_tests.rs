@@ -145,9 +145,9 @@ fn files_rotated_while_the_agent_was_down_are_read_in_their_order() {
     scene.age("app.log.2", 300);
     scene.write("app.log.1", &head("b"));
     scene.age("app.log.1", 200);
-    scene.write("app.log", &head("c"));
+    scene.write("app.log", &head("the third, c"));
     let mut follower = scene.follower("app.log", told.progress.clone(), None);
-    let (b, c) = (head("b"), head("c"));
+    let (b, c) = (head("b"), head("the third, c"));
     assert_eq!(scene.drain(&mut follower, &mut told), ["a2", b.trim_end(), c.trim_end()]);
     assert!(told.gaps.is_empty());
 }
@@ -351,4 +351,39 @@ proptest::proptest! {
         read.extend(scene.drain(&mut follower, &mut told));
         proptest::prop_assert_eq!(read, written);
     }
+}
+
+#[test]
+fn two_copies_made_while_the_agent_was_off_are_both_read() {
+    let (mut scene, mut told) = (Scene::new(), Told::new());
+    scene.write("app.log.1", &head("counted before"));
+    scene.age("app.log.1", 50);
+    scene.write("app.log", &head("a"));
+    scene.age("app.log", 40);
+    let start = SourceProgress { files: Vec::new(), ..told.progress.clone() };
+    let mut follower = scene.follower("app.log", start, Some(Start::Beginning));
+    assert_eq!(scene.drain(&mut follower, &mut told).len(), 2);
+    drop(follower);
+    told.progress.files.retain(|known| known.path.ends_with("app.log"));
+
+    scene.write("app.log", "seen by nobody\n");
+    scene.rename("app.log.1", "app.log.2");
+    fs::copy(scene.path("app.log"), scene.path("app.log.1")).unwrap();
+    scene.age("app.log.1", 30);
+    fs::write(scene.path("app.log"), head("b")).unwrap();
+    scene.rename("app.log.2", "app.log.3");
+    scene.rename("app.log.1", "app.log.2");
+    fs::copy(scene.path("app.log"), scene.path("app.log.1")).unwrap();
+    scene.age("app.log.1", 20);
+    fs::write(scene.path("app.log"), head("the third, c")).unwrap();
+
+    let mut follower = scene.follower("app.log", told.progress.clone(), None);
+    let read = scene.drain(&mut follower, &mut told);
+    let wanted = [
+        "seen by nobody".to_owned(),
+        head("b").trim().to_owned(),
+        head("the third, c").trim().to_owned(),
+    ];
+    assert_eq!(read, wanted);
+    assert!(told.gaps.is_empty(), "{:?}", told.gaps);
 }

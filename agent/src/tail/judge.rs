@@ -5,6 +5,9 @@ use std::{fs::File, io};
 use super::{discover::Found, identity};
 use crate::domain::{FileIdentity, SourcePosition};
 
+/// Equal heads of at least this many bytes show a copy (`copytruncate`).
+pub(super) const COPY_HEAD_BYTES_MIN: u32 = 32;
+
 /// A file as it looked at one moment: judged again when any of it changes.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct Seen {
@@ -59,4 +62,12 @@ pub(super) fn resume(
 
 pub(super) fn is_at(identity: &FileIdentity, file: &Found) -> bool {
     (identity.device, identity.inode) == (file.device, file.inode)
+}
+
+/// Whether it may be a copy of `original`, as `copytruncate` makes them.
+pub(super) fn begins_like(file: &Found, original: &SourcePosition) -> bool {
+    original.identity.head_bytes >= COPY_HEAD_BYTES_MIN
+        && File::open(&file.path)
+            .and_then(|open| identity::head_matches(&open, &original.identity))
+            .unwrap_or(false)
 }

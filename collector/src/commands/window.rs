@@ -7,6 +7,8 @@ use crate::{
     domain::period::Period,
 };
 
+const MINUTE_MS: i64 = 60_000;
+
 /// The options that choose a time.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Window {
@@ -14,7 +16,7 @@ pub struct Window {
     /// Default: the first of this month
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// First instant after, written as --from. Default: now
+    /// First instant after, written as --from. Default: the end of the running minute
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     /// A whole month in the site's zone, e.g. 2026-11
@@ -31,7 +33,7 @@ impl Window {
         let instant = |key: &'static str, text: &Option<String>| {
             text.as_ref().map(|text| Period::instant(text, &site.zone).context(key)).transpose()
         };
-        let to_ms = instant("--to", &self.to)?.unwrap_or(now_ms);
+        let to_ms = instant("--to", &self.to)?.unwrap_or_else(|| minute_end(now_ms));
         let from_ms = match instant("--from", &self.from)? {
             Some(from_ms) => from_ms,
             None => month_start(site, to_ms).context("--to: not a time that a calendar has")?,
@@ -41,6 +43,11 @@ impl Window {
         }
         Ok(Period { from_ms, to_ms })
     }
+}
+
+/// Counts are kept by the minute: what has just happened lies in one that is not over yet.
+fn minute_end(now_ms: i64) -> i64 {
+    now_ms.div_euclid(MINUTE_MS).saturating_add(1).saturating_mul(MINUTE_MS)
 }
 
 /// Start of the month that the last instant before `to_ms` lies in.
@@ -87,9 +94,10 @@ mod tests {
     fn nothing_said_is_this_month_so_far_in_the_sites_zone() {
         let settings = settings(&["demo"]);
         // In Makassar it is the first of December already.
-        let now_ms = ms("2026-11-30T17:30:00Z");
+        let now_ms = ms("2026-11-30T17:30:12Z");
         let period = window(None, None, None).of(&settings.sites[0], now_ms).unwrap();
-        assert_eq!(period, Period { from_ms: ms("2026-11-30T16:00:00Z"), to_ms: now_ms });
+        let to_ms = ms("2026-11-30T17:31:00Z");
+        assert_eq!(period, Period { from_ms: ms("2026-11-30T16:00:00Z"), to_ms });
     }
 
     #[test]
