@@ -9,7 +9,7 @@ run: ## builds, starts collector and agent on this machine; SAMPLE=1 adds a data
 
 test: ## installs what the tests need, then runs every test
 	@scripts/need.sh build test
-	cargo build --workspace --bins --locked
+	@scripts/build.sh
 	cargo test --workspace --exclude pantau-tests --locked
 	@# They mostly wait for the real programs: more of them at once than there are cores.
 	cargo test --package pantau-tests --locked -- --test-threads 6
@@ -27,6 +27,6 @@ bench: ## prints the figures of docs/BENCHMARKS.md for this machine (release bui
 	@scripts/need.sh build test
 	@scripts/bench.sh
 
-build: ## builds both programs in the profile that `run` and `test` share
+build: ## builds the programs in the profile that `run` and `test` share
 	@scripts/need.sh build
-	cargo build --workspace --bins --locked
+	@scripts/build.sh

@@ -13,7 +13,7 @@ pids=()
 main() {
     trap stop EXIT
     cargo build --profile dist -p pantau-agent --locked
-    cargo build --workspace --bins --locked
+    scripts/build.sh
     collector
     : >"$home/no-sources"
     watch idle "$home/no-sources"

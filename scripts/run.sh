@@ -16,7 +16,7 @@ pids=()
 
 main() {
     scripts/need.sh build ${sample:+sample}
-    cargo build --workspace --bins --locked
+    scripts/build.sh
     [ -z "$sample" ] || rm -rf "$home"
     mkdir -p "$home"
     chmod 700 "$home"
