@@ -104,6 +104,7 @@ async fn run_epoch(
     let stop = shutdown.child_token();
     let host = start_host(settings.spool.dir.clone()).await?;
     let facts = host.facts();
+    let last_closed_ms = with_spool(spool, |spool| spool.last_closed_ms()).await?;
 
     let (live, live_state) = live::Live::new(urgent.clone());
     let mut core = Core::new(core::Parts {
@@ -118,7 +119,7 @@ async fn run_epoch(
     gaps.into_iter().for_each(|gap| core.declare(gap));
 
     let mut tasks = JoinSet::new();
-    sampling::spawn(&mut tasks, settings, host, &samples_out, &stop);
+    sampling::spawn(&mut tasks, settings, host, last_closed_ms, &samples_out, &stop);
     logs::spawn(&mut tasks, logs, prefixes, &logs_out, &stop);
     drop((samples_out, logs_out));
     let link_stop = CancellationToken::new();
@@ -215,6 +216,10 @@ async fn with_spool<T: Send + 'static>(
     let spool = spool.clone();
     let task = move || work(&mut spool.lock().unwrap_or_else(PoisonError::into_inner));
     spawn_blocking(task).await.context("the spool does not answer")
+}
+
+fn as_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The wall clock, in UTC milliseconds since 1970.

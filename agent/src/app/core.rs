@@ -13,6 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    as_ms,
     live::Live,
     logs::{LogMessage, Prefixes},
     now_ms,
@@ -22,8 +23,8 @@ use super::{
 use crate::{
     config::Settings,
     domain::{
-        DatabaseFacts, Gap, HostSample, Problem, SourceKey, SourcePosition, SourceProgress, State,
-        Target, TargetCheck,
+        DatabaseFacts, Gap, GapReason, HostSample, Problem, SourceKey, SourcePosition,
+        SourceProgress, State, Target, TargetCheck,
     },
     sample::postgres::ClusterReport,
     ship::{self, LinkEvent},
@@ -73,6 +74,21 @@ pub(super) struct Core {
     close_at: Instant,
 }
 
+/// Says once in the agent's own log what a gap means. A view that was not watched for a while is nobody's
+/// fault and happens at every restart.
+fn tell(gap: &Gap) {
+    let Gap { source, from_ms, to_ms, reason, detail, amount } = gap;
+    let (from, to) = (time_of(*from_ms), time_of(*to_ms));
+    match reason {
+        GapReason::BaselineLost => tracing::info!(source, from, to, "not counted: {detail}"),
+        _ => tracing::warn!(source, from, to, amount, "lost: {detail}"),
+    }
+}
+
+fn time_of(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}
+
 impl Core {
     pub(super) fn new(parts: Parts) -> Core {
         let window = Window::new(parts.progress.clone(), as_ms(parts.settings.intervals.sample));
@@ -82,7 +98,7 @@ impl Core {
 
     /// Declares what was lost, in the next batch.
     pub(super) fn declare(&mut self, gap: Gap) {
-        tracing::warn!(source = gap.source, amount = gap.amount, "lost: {}", gap.detail);
+        tell(&gap);
         self.window.add_gap(gap);
     }
 
@@ -224,8 +240,4 @@ impl Core {
     fn publish(&self, at_once: bool) {
         self.parts.live.publish(self.window.observer.targets(), now_ms(), at_once);
     }
-}
-
-fn as_ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

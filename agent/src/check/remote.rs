@@ -25,7 +25,7 @@ pub(super) async fn clusters(
 ) -> (Vec<Finding>, Vec<DatabaseFacts>) {
     let (mut findings, mut facts) = (Vec::new(), Vec::new());
     for settings in clusters {
-        let report = ClusterSampler::new(settings.clone()).sample(now_ms).await;
+        let report = ClusterSampler::new(settings.clone(), None).sample(now_ms).await;
         findings.extend(cluster(settings, &report));
         facts.extend(report.facts);
     }

@@ -87,14 +87,15 @@ struct Refused {
 type Found = Vec<(String, String)>;
 
 impl ClusterSampler {
-    /// Keeps the settings; the first connection is made by the first sample.
-    pub fn new(settings: ClusterSettings) -> ClusterSampler {
+    /// Keeps the settings; the first connection is made by the first sample. `watched_until_ms`: until
+    /// when an agent that ran before is sure to have counted; `None` when none ran on this machine.
+    pub fn new(settings: ClusterSettings, watched_until_ms: Option<i64>) -> ClusterSampler {
         ClusterSampler {
             settings,
             session: None,
             view: None,
             no_view: None,
-            baseline: Baseline::default(),
+            baseline: Baseline::new(watched_until_ms),
             slow_figures_due_ms: i64::MIN,
             slow_found: Found::new(),
             refused: None,
@@ -373,7 +374,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_is_not_there_is_down_with_one_problem_that_keeps_its_begin() {
-        let mut sampler = ClusterSampler::new(settings(free_port()));
+        let mut sampler = ClusterSampler::new(settings(free_port()), None);
         let first = sampler.sample(1_000).await;
         assert_eq!(first.check.state, State::Down);
         assert_eq!(first.check.reason, "connect_refused");
@@ -395,7 +396,7 @@ mod tests {
                 let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await;
             }
         });
-        let report = ClusterSampler::new(settings(port)).sample(0).await;
+        let report = ClusterSampler::new(settings(port), None).sample(0).await;
         assert_eq!(report.check.state, State::Down);
         assert!(["protocol", "connection_lost"].contains(&report.check.reason.as_str()));
         server.abort();

@@ -5,7 +5,8 @@
 //! Hence the first sample is only a baseline; a counter that fell, or whose entry is younger than the
 //! sample before, counts from 0; an entry that vanished took the calls of its last seconds with it, and
 //! that is declared as a gap. Calls between an agent's stop and its next start stand in no difference
-//! either; the gap declared at each start says so.
+//! either: an agent that ran before declares them at its first sample. One that never ran begins there
+//! and has nothing to declare.
 
 use std::collections::{HashMap, HashSet};
 
@@ -150,6 +151,8 @@ pub(super) struct Changes {
 /// The sample before.
 #[derive(Debug, Default)]
 pub(super) struct Baseline {
+    /// Until when an agent that ran before is sure to have counted.
+    watched_until_ms: Option<i64>,
     before: Option<Before>,
     own: HashSet<Key>,
     losses: Option<(i64, u64)>,
@@ -163,6 +166,11 @@ struct Before {
 }
 
 impl Baseline {
+    /// `watched_until_ms`: as [`ClusterSampler::new`](super::ClusterSampler::new).
+    pub(super) fn new(watched_until_ms: Option<i64>) -> Baseline {
+        Baseline { watched_until_ms, ..Baseline::default() }
+    }
+
     /// Compares what was read now; `all_read`: fewer rows than the limit came.
     pub(super) fn compare(
         &self,
@@ -227,7 +235,7 @@ impl Baseline {
         (deltas, gaps)
     }
 
-    /// What could not be counted. At the first sample: everything before it. Later: at once when most
+    /// What could not be counted. At the first sample: what happened while no agent ran. Later: at once when most
     /// of the view is gone (a reset), else gathered over an hour (evictions).
     fn losses(&mut self, source: &str, changes: &Changes) -> Vec<Gap> {
         let gap = |from_ms, amount, detail: &str| Gap {
@@ -239,12 +247,15 @@ impl Baseline {
             amount,
         };
         let Some(before) = &self.before else {
-            let detail = "calls of statements before the agent's start stand in no sample";
-            return vec![gap(0, 0, detail)];
+            let detail = "no agent watched pg_stat_statements: calls made in this time are not in its \
+                          figures";
+            let from_ms = self.watched_until_ms.map(|from_ms| from_ms.min(changes.at_ms));
+            return from_ms.map(|from_ms| gap(from_ms, 0, detail)).into_iter().collect();
         };
         if changes.lost.saturating_mul(2) > before.counters.len() as u64 {
             self.losses = None;
-            let detail = "pg_stat_statements was reset: calls of the last seconds before are lost";
+            let detail =
+                "pg_stat_statements was reset: calls made just before are not in its figures";
             return vec![gap(before.at_ms, changes.lost, detail)];
         }
         if changes.lost > 0 {
@@ -256,8 +267,8 @@ impl Baseline {
                 if changes.at_ms.saturating_sub(from_ms) >= LOSS_DECLARED_AFTER_MS =>
             {
                 self.losses = None;
-                let detail = "pg_stat_statements is full and forgot statements; raise \
-                              pg_stat_statements.max";
+                let detail = "pg_stat_statements is full and forgot statements: some of their calls \
+                              are not in its figures; raise pg_stat_statements.max";
                 vec![gap(from_ms, amount, detail)]
             }
             _ => Vec::new(),

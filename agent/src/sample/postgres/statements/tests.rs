@@ -32,12 +32,25 @@ fn texts(changes: &Changes) -> HashMap<Key, (String, String)> {
 }
 
 #[test]
-fn the_first_sample_counts_nothing_and_declares_what_it_cannot_know() {
-    let mut baseline = Baseline::default();
+fn the_first_sample_counts_nothing_and_declares_the_time_when_no_agent_ran() {
+    let mut baseline = Baseline::new(Some(20_000));
     let (counted, gaps) = sample(&mut baseline, view(&[(1, 100)]), 60_000);
     assert!(counted.is_empty());
-    assert_eq!((gaps.len(), gaps[0].from_ms, gaps[0].to_ms), (1, 0, 60_000));
+    assert_eq!((gaps.len(), gaps[0].from_ms, gaps[0].to_ms), (1, 20_000, 60_000));
     assert_eq!(gaps[0].reason, GapReason::BaselineLost);
+    assert!(sample(&mut baseline, view(&[(1, 100)]), 120_000).1.is_empty());
+}
+
+#[test]
+fn an_agent_that_never_ran_before_has_nothing_to_declare() {
+    let (counted, gaps) = sample(&mut Baseline::new(None), view(&[(1, 100)]), 60_000);
+    assert!(counted.is_empty() && gaps.is_empty());
+}
+
+#[test]
+fn after_a_clock_set_back_the_time_without_an_agent_does_not_end_before_it_begins() {
+    let (_, gaps) = sample(&mut Baseline::new(Some(90_000)), view(&[(1, 100)]), 60_000);
+    assert_eq!((gaps[0].from_ms, gaps[0].to_ms), (60_000, 60_000));
 }
 
 #[test]
