@@ -178,7 +178,11 @@ impl Core {
         if let Some(facts) = facts {
             self.facts(facts);
         }
-        self.window.observer.check_each(check, as_ms(self.parts.settings.intervals.database))
+        let each_ms = as_ms(self.parts.settings.intervals.database);
+        match check {
+            Some(check) => self.window.observer.check_each(check, each_ms),
+            None => self.window.observer.cannot_tell(Target::Database, key),
+        }
     }
 
     fn facts(&mut self, facts: DatabaseFacts) {
@@ -238,6 +242,7 @@ impl Core {
     }
 
     fn publish(&self, at_once: bool) {
-        self.parts.live.publish(self.window.observer.targets(), now_ms(), at_once);
+        let now_ms = now_ms();
+        self.parts.live.publish(self.window.observer.targets(now_ms), now_ms, at_once);
     }
 }
