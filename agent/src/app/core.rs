@@ -80,8 +80,8 @@ fn tell(gap: &Gap) {
     let Gap { source, from_ms, to_ms, reason, detail, amount } = gap;
     let (from, to) = (time_of(*from_ms), time_of(*to_ms));
     match reason {
-        GapReason::BaselineLost => tracing::info!(source, from, to, "not counted: {detail}"),
-        _ => tracing::warn!(source, from, to, amount, "lost: {detail}"),
+        GapReason::BaselineLost => tracing::info!(source, "from {from} to {to}: {detail}"),
+        _ => tracing::warn!(source, amount, "lost, from {from} to {to}: {detail}"),
     }
 }
 

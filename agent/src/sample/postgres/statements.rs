@@ -247,15 +247,15 @@ impl Baseline {
             amount,
         };
         let Some(before) = &self.before else {
-            let detail = "no agent watched pg_stat_statements: calls made in this time are not in its \
-                          figures";
+            let detail = "calls made in this time are not in the figures of pg_stat_statements: no \
+                          agent watched it";
             let from_ms = self.watched_until_ms.map(|from_ms| from_ms.min(changes.at_ms));
             return from_ms.map(|from_ms| gap(from_ms, 0, detail)).into_iter().collect();
         };
         if changes.lost.saturating_mul(2) > before.counters.len() as u64 {
             self.losses = None;
             let detail =
-                "pg_stat_statements was reset: calls made just before are not in its figures";
+                "calls made just before a reset of pg_stat_statements are not in its figures";
             return vec![gap(before.at_ms, changes.lost, detail)];
         }
         if changes.lost > 0 {
