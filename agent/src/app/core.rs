@@ -136,7 +136,7 @@ impl Core {
     }
 
     async fn sample(&mut self, sample: Sample) {
-        let changed = match sample {
+        match sample {
             Sample::Host(sample, problems) => {
                 self.parts.live.set_problems("host", problems);
                 self.refresh_backlog().await;
@@ -146,14 +146,13 @@ impl Core {
             Sample::Probe(check) => self.window.observer.check(check),
             Sample::Trouble(problem) => {
                 self.parts.live.set_problems(&problem.subject.clone(), vec![problem]);
-                false
             }
-        };
-        self.publish(changed);
+        }
+        self.publish();
     }
 
     /// A sampled host is a machine that runs: the agent itself is the evidence.
-    fn host(&mut self, sample: HostSample) -> bool {
+    fn host(&mut self, sample: HostSample) {
         let at_ms = now_ms();
         self.window.add_host(&sample, at_ms);
         self.parts.live.set_host(sample);
@@ -164,10 +163,10 @@ impl Core {
             latency_ms: 0,
             subject: self.parts.hostname.clone(),
             at_ms,
-        })
+        });
     }
 
-    fn cluster(&mut self, key: &SourceKey, report: ClusterReport) -> bool {
+    fn cluster(&mut self, key: &SourceKey, report: ClusterReport) {
         let ClusterReport { check, samples, facts, statements, gaps, problems } = report;
         let now_ms = now_ms();
         self.parts.live.set_problems(&format!("cluster.{key}"), problems);
@@ -238,11 +237,11 @@ impl Core {
     fn trouble(&mut self, subject: &str, text: Option<String>) {
         let problem = |text| Problem { subject: subject.to_owned(), text, since_ms: now_ms() };
         self.parts.live.set_problems(subject, text.into_iter().map(problem).collect());
-        self.publish(false);
+        self.publish();
     }
 
-    fn publish(&self, at_once: bool) {
+    fn publish(&self) {
         let now_ms = now_ms();
-        self.parts.live.publish(self.window.observer.targets(now_ms), now_ms, at_once);
+        self.parts.live.publish(self.window.observer.targets(now_ms), now_ms);
     }
 }

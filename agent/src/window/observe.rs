@@ -32,33 +32,31 @@ impl Observer {
         Observer { interval_ms, lines: Vec::new(), closed: Vec::new() }
     }
 
-    /// Takes one check. True when the target's state or reason is another than before.
-    pub fn check(&mut self, check: TargetCheck) -> bool {
-        self.check_each(check, self.interval_ms)
+    /// Takes one check.
+    pub fn check(&mut self, check: TargetCheck) {
+        self.check_each(check, self.interval_ms);
     }
 
     /// As [`Observer::check`], for a target that is checked each `interval_ms`.
-    pub fn check_each(&mut self, check: TargetCheck, interval_ms: i64) -> bool {
+    pub fn check_each(&mut self, check: TargetCheck, interval_ms: i64) {
         let same =
             |line: &Line| (line.last.target, &line.last.subject) == (check.target, &check.subject);
         let Some(line) = self.lines.iter_mut().find(|line| same(line)) else {
             self.lines.push(Line::begin(check, interval_ms));
-            return true;
+            return;
         };
         line.interval_ms = interval_ms;
-        let (ended, changed) = line.extend(check);
+        let ended = line.extend(check);
         self.close(ended);
-        changed
     }
 
-    /// Nothing can be told of this target now: its last interval ends at its last check. True when
-    /// something could be told before.
-    pub fn cannot_tell(&mut self, target: Target, subject: &str) -> bool {
+    /// Nothing can be told of this target now: its last interval ends at its last check.
+    pub fn cannot_tell(&mut self, target: Target, subject: &str) {
         let is_it = |line: &Line| line.last.target == target && line.last.subject == subject;
-        let Some(at) = self.lines.iter().position(is_it) else { return false };
-        let line = self.lines.swap_remove(at);
-        self.close(line.until(line.last.at_ms));
-        true
+        if let Some(at) = self.lines.iter().position(is_it) {
+            let line = self.lines.remove(at);
+            self.close(line.until(line.last.at_ms));
+        }
     }
 
     /// Newest check per target and subject, and since when it has been so without a hole. A target whose
@@ -95,18 +93,18 @@ impl Line {
         Line { last: check, since_ms: at_ms, undelivered_from_ms: at_ms, interval_ms }
     }
 
-    /// Takes the next check; gives the interval that it ends, and whether the state is another one.
-    fn extend(&mut self, check: TargetCheck) -> (Option<Observation>, bool) {
+    /// Takes the next check; gives the interval that it ends.
+    fn extend(&mut self, check: TargetCheck) -> Option<Observation> {
         let is_same = (self.last.state, &self.last.reason) == (check.state, &check.reason);
         let is_hole = self.is_hole(check.at_ms);
         if is_same && !is_hole {
             self.last = check;
-            return (None, false);
+            return None;
         }
         let end_ms = if is_hole { self.last.at_ms } else { check.at_ms };
         let ended = self.until(end_ms);
         *self = Line::begin(check, self.interval_ms);
-        (ended, !is_same)
+        ended
     }
 
     /// Whether nobody looked between the last check and `at_ms`. A clock set back is a hole as well.
@@ -154,16 +152,10 @@ mod tests {
     #[test]
     fn equal_checks_become_one_interval_and_a_change_ends_it_at_the_next_check() {
         let mut observer = Observer::new(INTERVAL_MS);
-        let changes: Vec<bool> = [
-            check(State::Up, 0),
-            check(State::Up, 15_000),
-            check(State::Down, 30_000),
-            check(State::Down, 45_000),
-        ]
-        .into_iter()
-        .map(|c| observer.check(c))
-        .collect();
-        assert_eq!(changes, [true, false, true, false]);
+        observer.check(check(State::Up, 0));
+        observer.check(check(State::Up, 15_000));
+        observer.check(check(State::Down, 30_000));
+        observer.check(check(State::Down, 45_000));
         assert_eq!(spans(&observer), [(State::Up, 0, 30_000), (State::Down, 30_000, 45_000)]);
     }
 
@@ -205,11 +197,11 @@ mod tests {
         observer.check(check(State::Up, 0));
         observer.check(check(State::Up, 15_000));
         let subject = check(State::Up, 0).subject;
-        assert!(observer.cannot_tell(Target::Application, &subject));
-        assert!(!observer.cannot_tell(Target::Application, &subject));
+        observer.cannot_tell(Target::Application, &subject);
+        observer.cannot_tell(Target::Application, &subject);
         assert_eq!(observer.targets(20_000), []);
         assert_eq!(spans(&observer), [(State::Up, 0, 15_000)]);
-        assert!(observer.check(check(State::Up, 30_000)));
+        observer.check(check(State::Up, 30_000));
         assert_eq!(observer.targets(30_000)[0].1, 30_000);
     }
 
