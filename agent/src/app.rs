@@ -2,6 +2,10 @@
 //!
 //! One task owns the window; everything reaches it by bounded channels. Logs are followed by a thread
 //! each: when the window cannot be written down, their channel is not read, so they wait at the files.
+//!
+//! A collector that is away fills the spool up to its limit, then the window, whose limits stand in
+//! [`crate::window`]; nothing else grows. What a restart or a restored machine can lose stands under
+//! "Known limits" in [`crate::spool`] and [`crate::ship`].
 
 mod core;
 mod live;

@@ -19,6 +19,11 @@
 //!   synced: it is cut off. Any other bad record is damage: its segment is set aside and the numbers
 //!   that are missing are declared as a gap.
 //! - The newest record is never deleted, whatever was acknowledged: it holds the read positions.
+//!
+//! # Known limits
+//! - A gap found at open is handed to the caller and stands in no file until the first batch is
+//!   appended, some ten seconds later. An agent killed before that declares it never: the damaged
+//!   segment is set aside by then and not looked at again.
 
 mod codec;
 mod lock;
