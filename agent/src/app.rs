@@ -2,6 +2,10 @@
 //!
 //! One task owns the window; everything reaches it by bounded channels. Logs are followed by a thread
 //! each: when the window cannot be written down, their channel is not read, so they wait at the files.
+//!
+//! A collector that is away fills the spool up to its limit, then the window, whose limits stand in
+//! [`crate::window`]; nothing else grows. What a restart or a restored machine can lose stands under
+//! "Known limits" in [`crate::spool`] and [`crate::ship`].
 
 mod core;
 mod live;
@@ -17,7 +21,7 @@ use std::{
 use anyhow::Context;
 use tokio::{
     sync::{Notify, mpsc, watch},
-    task::{JoinSet, spawn_blocking},
+    task::{JoinHandle, JoinSet, spawn_blocking},
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -96,17 +100,50 @@ async fn run_epoch(
     gaps: Vec<Gap>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Outcome> {
+    let Stages { mut core, inputs, feeders, stop, link, link_stop } =
+        start(settings, spool, logs, shutdown).await?;
+    gaps.into_iter().for_each(|gap| core.declare(gap));
+    let outcome = core.run(inputs, shutdown).await;
+    stop.cancel();
+    if matches!(outcome, Outcome::Shutdown) {
+        core.close().await;
+        await_delivery(spool).await;
+    }
+    link_stop.cancel();
+    feeders.join_all().await;
+    link.await?;
+    Ok(outcome)
+}
+
+/// All stages of an epoch, joined: what feeds the core runs already.
+struct Stages {
+    core: Core,
+    inputs: core::Inputs,
+    /// Logs and samplers, until `stop`.
+    feeders: JoinSet<()>,
+    stop: CancellationToken,
+    /// Until `link_stop`: it outlives the feeders, to deliver the last batch.
+    link: JoinHandle<()>,
+    link_stop: CancellationToken,
+}
+
+async fn start(
+    settings: &Settings,
+    spool: &Arc<Mutex<Spool>>,
+    logs: Vec<LogPlan>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Stages> {
     let (samples_out, samples) = mpsc::channel(SAMPLES_MAX);
     let (logs_out, log_messages) = mpsc::channel(LOG_MESSAGES_MAX);
     let (events_out, link_events) = mpsc::channel(LINK_EVENTS_MAX);
     let (prefixes_out, prefixes) = watch::channel(logs::Prefixes::default());
     let (urgent, spooled) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let stop = shutdown.child_token();
+    let (stop, link_stop) = (shutdown.child_token(), CancellationToken::new());
+    let (live, live_state) = live::Live::new(urgent.clone());
     let host = start_host(settings.spool.dir.clone()).await?;
     let facts = host.facts();
-
-    let (live, live_state) = live::Live::new(urgent.clone());
-    let mut core = Core::new(core::Parts {
+    let last_closed_ms = with_spool(spool, |spool| spool.last_closed_ms()).await?;
+    let core = Core::new(core::Parts {
         settings: settings.clone(),
         hostname: facts.hostname.clone(),
         progress: logs.iter().map(|log| log.progress.clone()).collect(),
@@ -115,27 +152,14 @@ async fn run_epoch(
         live,
         prefixes: prefixes_out,
     });
-    gaps.into_iter().for_each(|gap| core.declare(gap));
-
-    let mut tasks = JoinSet::new();
-    sampling::spawn(&mut tasks, settings, host, &samples_out, &stop);
-    logs::spawn(&mut tasks, logs, prefixes, &logs_out, &stop);
-    drop((samples_out, logs_out));
-    let link_stop = CancellationToken::new();
+    let mut feeders = JoinSet::new();
+    sampling::spawn(&mut feeders, settings, host, last_closed_ms, &samples_out, &stop);
+    logs::spawn(&mut feeders, logs, prefixes, &logs_out, &stop);
     let link =
         start_link(settings, facts, spool.clone(), live_state, (urgent, spooled), events_out);
     let link = tokio::spawn(link.run(link_stop.clone()));
-
-    let outcome = core.run(core::Inputs { samples, log_messages, link_events }, shutdown).await;
-    stop.cancel();
-    if matches!(outcome, Outcome::Shutdown) {
-        core.close().await;
-        await_delivery(spool).await;
-    }
-    link_stop.cancel();
-    tasks.join_all().await;
-    link.await?;
-    Ok(outcome)
+    let inputs = core::Inputs { samples, log_messages, link_events };
+    Ok(Stages { core, inputs, feeders, stop, link, link_stop })
 }
 
 async fn start_host(dir: PathBuf) -> anyhow::Result<HostSampler> {
@@ -215,6 +239,10 @@ async fn with_spool<T: Send + 'static>(
     let spool = spool.clone();
     let task = move || work(&mut spool.lock().unwrap_or_else(PoisonError::into_inner));
     spawn_blocking(task).await.context("the spool does not answer")
+}
+
+fn as_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The wall clock, in UTC milliseconds since 1970.

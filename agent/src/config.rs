@@ -14,6 +14,7 @@ use std::{
 use toml::de::DeTable;
 
 use crate::domain::{SourceKey, Target};
+pub use read::LOGS_MAX;
 use typed::{Faults, Section};
 
 /// Where settings are read from unless `--config` says otherwise.

@@ -13,6 +13,16 @@ pub const FINGERPRINT_VERSION: u32 = 1;
 /// change of what is replaced.
 pub const REDACTION_VERSION: u32 = 1;
 
+/// How every statement of ours to PostgreSQL begins. Its marker names them in the view and the log of
+/// the server, so that neither counts them as the application's.
+pub const OWN_SELECT: &str = "SELECT /* pantau */";
+
+/// Whether `statement` is one of ours. Only its beginning tells: the marker inside a literal would let
+/// whoever fills that literal hide the statement.
+pub fn is_own_statement(statement: &str) -> bool {
+    statement.trim_start().starts_with(OWN_SELECT)
+}
+
 /// Key of a log, cluster or probe in the settings, e.g. `postgres`.
 pub type SourceKey = Arc<str>;
 

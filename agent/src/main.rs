@@ -9,10 +9,13 @@ use pantau_agent::{
     check::{self, Finding},
     config,
 };
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 /// The settings cannot be used; clap gives the same for a wrong command line.
 const EXIT_WRONG_SETTINGS: u8 = 2;
+/// Threads that wait for the disk, besides those of the logs.
+const WAITING_THREADS_MAX: usize = 8;
 
 /// Watches one SPSE server: tails its logs, samples its health, ships counts to a collector.
 ///
@@ -67,17 +70,21 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider is installed already");
     }
-    // Two threads: while one reads a backlog, the other keeps heartbeats going.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(8)
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = runtime().context("cannot start the runtime")?;
     match &cli.command {
         Command::Run => runtime.block_on(run(cli)),
         Command::Check { json } => runtime.block_on(check(cli, *json)),
     }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    // Two threads: while one reads a backlog, the other keeps heartbeats going.
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // Each log keeps one for itself; the rest is for the spool and the host.
+        .max_blocking_threads(config::LOGS_MAX + WAITING_THREADS_MAX)
+        .enable_all()
+        .build()
 }
 
 async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
@@ -145,4 +152,26 @@ async fn stop_on_signal(shutdown: CancellationToken) {
     };
     tracing::info!("{name}: stopping");
     shutdown.cancel();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_logs_as_the_settings_allow_leave_threads_for_the_spool() {
+        let runtime = runtime().unwrap();
+        let logs: Vec<_> = (0..config::LOGS_MAX)
+            .map(|_| {
+                let (stop, stopped) = std::sync::mpsc::channel::<()>();
+                runtime.spawn_blocking(move || stopped.recv());
+                stop
+            })
+            .collect();
+        let spool = runtime.spawn_blocking(|| "written");
+        let waited = std::time::Duration::from_secs(30);
+        let written = runtime.block_on(async { tokio::time::timeout(waited, spool).await });
+        drop(logs);
+        assert_eq!(written.unwrap().unwrap(), "written");
+    }
 }

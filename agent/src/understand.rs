@@ -8,7 +8,7 @@ use crate::{
     config::LogFormat,
     domain::{
         Entry, ErrorEvent, ErrorGroup, Event, Fate, QueryCount, QueryEvent, QueryGroup,
-        QuerySource, Severity, StatementDelta,
+        QuerySource, Severity, StatementDelta, is_own_statement,
     },
     group,
     parse::{ApplicationFailure, DatabaseFailure, Execution, Parsed, Parser, PartKind, Said},
@@ -20,6 +20,10 @@ const EXEMPLAR_BYTES_MAX: usize = 4_000;
 
 /// Groups whose definition is kept at hand; when there are more, all are forgotten and met again.
 const GROUPS_KEPT_MAX: usize = 1_024;
+
+/// Rule of entries about the agent's own statements: not one of the application's queries, and an error
+/// only in what the agent may ask, which is a problem of its own.
+const OWN_STATEMENT: &str = "own statement";
 
 /// What is understood of one log file, line by line. Holds at most one unfinished entry.
 pub struct LogStream {
@@ -82,6 +86,7 @@ impl LogStream {
 
     fn fate(&mut self, said: Said) -> (Fate, Option<Event>) {
         match said {
+            said if is_own(&said) => (Fate::Ignored(OWN_STATEMENT), None),
             Said::Ignored(rule) => (Fate::Ignored(rule), None),
             Said::Unparsed => (Fate::Unparsed, None),
             Said::Executed(execution) => (Fate::Counted, Some(Event::Query(self.query(execution)))),
@@ -141,6 +146,19 @@ impl LogStream {
             group::query(statement, QuerySource::Log, database)
         });
         QueryEvent { group, duration_us: execution.duration_us }
+    }
+}
+
+/// Whether the entry is about a statement of the agent's own.
+fn is_own(said: &Said) -> bool {
+    match said {
+        Said::Executed(execution) => is_own_statement(&execution.statement),
+        Said::Database(failure) => {
+            let mut statements =
+                failure.parts.iter().filter(|part| part.kind == PartKind::Statement);
+            statements.any(|part| is_own_statement(&part.text))
+        }
+        _ => false,
     }
 }
 

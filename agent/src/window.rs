@@ -23,9 +23,12 @@ pub use observe::Observer;
 pub const GROUPS_MAX: usize = 2_000;
 /// Lines after which a window closes before its time: a backlog travels in pieces.
 pub const LINES_MAX: u64 = 50_000;
-/// Counts (group and minute) after which it closes, or, when it cannot, after which samples are counted
-/// by the hour.
+/// Counts (group or database, and minute) after which it closes, or, when it cannot, after which samples
+/// are counted by the hour.
 pub const COUNTS_MAX: usize = 20_000;
+/// Counts after which, when it still cannot close, samples are counted by the day: a month of them and
+/// what was there before fit a message of the wire, at some 16 bytes each.
+pub const COUNTS_BY_HOUR_MAX: usize = 100_000;
 /// Bytes of templates and exemplars after which it closes: far below the wire's limit of a message.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// Gaps declared one by one in one batch; further ones are added to the last.
@@ -139,7 +142,9 @@ impl Window {
     pub fn add_databases(&mut self, samples: Vec<DatabaseSample>, now_ms: i64) {
         let minute = self.counts.sample_minute(now_ms);
         let databases = &mut self.counts.minutes.entry(minute).or_default().databases;
+        let before = databases.len();
         samples.into_iter().for_each(|sample| database::merge(databases, sample));
+        self.counts.counts += databases.len() - before;
     }
 
     /// Keeps what is known of a cluster; it goes with every batch.
@@ -260,10 +265,14 @@ impl Counts {
     }
 
     /// The minute that samples of now are counted in. A window that cannot close because the spool is
-    /// full goes on by the hour: it loses resolution, never counts.
+    /// full goes on by the hour, then by the day: it loses resolution, never counts.
     fn sample_minute(&self, now_ms: i64) -> i64 {
         let minute = now_ms.div_euclid(MINUTE_MS);
-        if self.counts < COUNTS_MAX { minute } else { start_of_hour(minute) }
+        match self.counts {
+            ..COUNTS_MAX => minute,
+            COUNTS_MAX..COUNTS_BY_HOUR_MAX => start_of_hour(minute),
+            _ => start_of_day(minute),
+        }
     }
 
     fn all_gaps(&self, now_ms: i64) -> Vec<Gap> {
@@ -303,6 +312,11 @@ fn add_fate(fates: &mut LineFates, fate: &Fate, lines: u64) {
 /// First minute of the UTC hour that `minute` lies in.
 fn start_of_hour(minute: i64) -> i64 {
     minute - minute.rem_euclid(60)
+}
+
+/// First minute of the UTC day that `minute` lies in.
+fn start_of_day(minute: i64) -> i64 {
+    minute - minute.rem_euclid(24 * 60)
 }
 
 /// Groups as the tests of this crate make them.

@@ -13,6 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    as_ms,
     live::Live,
     logs::{LogMessage, Prefixes},
     now_ms,
@@ -22,8 +23,8 @@ use super::{
 use crate::{
     config::Settings,
     domain::{
-        DatabaseFacts, Gap, HostSample, Problem, SourceKey, SourcePosition, SourceProgress, State,
-        Target, TargetCheck,
+        DatabaseFacts, Gap, GapReason, HostSample, Problem, SourceKey, SourcePosition,
+        SourceProgress, State, Target, TargetCheck,
     },
     sample::postgres::ClusterReport,
     ship::{self, LinkEvent},
@@ -73,6 +74,21 @@ pub(super) struct Core {
     close_at: Instant,
 }
 
+/// Says once in the agent's own log what a gap means. A view that was not watched for a while is nobody's
+/// fault and happens at every restart.
+fn tell(gap: &Gap) {
+    let Gap { source, from_ms, to_ms, reason, detail, amount } = gap;
+    let (from, to) = (time_of(*from_ms), time_of(*to_ms));
+    match reason {
+        GapReason::BaselineLost => tracing::info!(source, "from {from} to {to}: {detail}"),
+        _ => tracing::warn!(source, amount, "lost, from {from} to {to}: {detail}"),
+    }
+}
+
+fn time_of(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}
+
 impl Core {
     pub(super) fn new(parts: Parts) -> Core {
         let window = Window::new(parts.progress.clone(), as_ms(parts.settings.intervals.sample));
@@ -82,7 +98,7 @@ impl Core {
 
     /// Declares what was lost, in the next batch.
     pub(super) fn declare(&mut self, gap: Gap) {
-        tracing::warn!(source = gap.source, amount = gap.amount, "lost: {}", gap.detail);
+        tell(&gap);
         self.window.add_gap(gap);
     }
 
@@ -120,7 +136,7 @@ impl Core {
     }
 
     async fn sample(&mut self, sample: Sample) {
-        let changed = match sample {
+        match sample {
             Sample::Host(sample, problems) => {
                 self.parts.live.set_problems("host", problems);
                 self.refresh_backlog().await;
@@ -130,14 +146,13 @@ impl Core {
             Sample::Probe(check) => self.window.observer.check(check),
             Sample::Trouble(problem) => {
                 self.parts.live.set_problems(&problem.subject.clone(), vec![problem]);
-                false
             }
-        };
-        self.publish(changed);
+        }
+        self.publish();
     }
 
     /// A sampled host is a machine that runs: the agent itself is the evidence.
-    fn host(&mut self, sample: HostSample) -> bool {
+    fn host(&mut self, sample: HostSample) {
         let at_ms = now_ms();
         self.window.add_host(&sample, at_ms);
         self.parts.live.set_host(sample);
@@ -148,10 +163,10 @@ impl Core {
             latency_ms: 0,
             subject: self.parts.hostname.clone(),
             at_ms,
-        })
+        });
     }
 
-    fn cluster(&mut self, key: &SourceKey, report: ClusterReport) -> bool {
+    fn cluster(&mut self, key: &SourceKey, report: ClusterReport) {
         let ClusterReport { check, samples, facts, statements, gaps, problems } = report;
         let now_ms = now_ms();
         self.parts.live.set_problems(&format!("cluster.{key}"), problems);
@@ -162,7 +177,11 @@ impl Core {
         if let Some(facts) = facts {
             self.facts(facts);
         }
-        self.window.observer.check_each(check, as_ms(self.parts.settings.intervals.database))
+        let each_ms = as_ms(self.parts.settings.intervals.database);
+        match check {
+            Some(check) => self.window.observer.check_each(check, each_ms),
+            None => self.window.observer.cannot_tell(Target::Database, key),
+        }
     }
 
     fn facts(&mut self, facts: DatabaseFacts) {
@@ -218,14 +237,11 @@ impl Core {
     fn trouble(&mut self, subject: &str, text: Option<String>) {
         let problem = |text| Problem { subject: subject.to_owned(), text, since_ms: now_ms() };
         self.parts.live.set_problems(subject, text.into_iter().map(problem).collect());
-        self.publish(false);
+        self.publish();
     }
 
-    fn publish(&self, at_once: bool) {
-        self.parts.live.publish(self.window.observer.targets(), now_ms(), at_once);
+    fn publish(&self) {
+        let now_ms = now_ms();
+        self.parts.live.publish(self.window.observer.targets(now_ms), now_ms);
     }
-}
-
-fn as_ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

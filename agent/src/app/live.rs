@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::{Notify, watch};
 
-use crate::domain::{DatabaseSample, HostSample, LiveState, Problem, TargetCheck};
+use crate::domain::{DatabaseSample, HostSample, LiveState, Problem, State, Target, TargetCheck};
 
 /// Problems shown at once; a person needs the first ones solved to see more.
 const PROBLEMS_MAX: usize = 50;
@@ -23,7 +23,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// `urgent` is notified when a state must not wait for the next heartbeat.
+    /// `urgent` is notified when a target changes its state: that does not wait for the next heartbeat.
     pub(super) fn new(urgent: Arc<Notify>) -> (Live, watch::Receiver<Arc<LiveState>>) {
         let (out, receiver) = watch::channel(Arc::default());
         let live = Live {
@@ -78,8 +78,9 @@ impl Live {
         self.problems.insert(key, problem);
     }
 
-    /// Hands the newest state to the link; `at_once` when it must not wait for the next heartbeat.
-    pub(super) fn publish(&self, targets: Vec<(TargetCheck, i64)>, now_ms: i64, at_once: bool) {
+    /// Hands the newest state to the link.
+    pub(super) fn publish(&self, targets: Vec<(TargetCheck, i64)>, now_ms: i64) {
+        let is_other = states(&self.out.borrow().targets).ne(states(&targets));
         self.out.send_replace(Arc::new(LiveState {
             at_ms: now_ms,
             host: self.host.clone(),
@@ -89,10 +90,15 @@ impl Live {
             spool_batches: self.backlog.0,
             spool_bytes: self.backlog.1,
         }));
-        if at_once {
+        if is_other {
             self.urgent.notify_one();
         }
     }
+}
+
+/// What of the targets is told at once when it changes.
+fn states(targets: &[(TargetCheck, i64)]) -> impl Iterator<Item = (Target, &str, State, &str)> {
+    targets.iter().map(|(check, _)| (check.target, &*check.subject, check.state, &*check.reason))
 }
 
 #[cfg(test)]
@@ -109,13 +115,44 @@ mod tests {
         live.set_problems("host", vec![problem("disk", "unreadable", 1)]);
         live.set_problems("log.play", vec![problem("log.play", "missing", 2)]);
         live.set_problems("host", vec![problem("disk", "still unreadable", 3)]);
-        live.publish(vec![], 9, false);
+        live.publish(vec![], 9);
         let told: Vec<(String, i64)> =
             state.borrow().problems.iter().map(|p| (p.text.clone(), p.since_ms)).collect();
         assert_eq!(told, [("still unreadable".to_owned(), 1), ("missing".to_owned(), 2)]);
         live.set_problems("host", vec![]);
-        live.publish(vec![], 9, false);
+        live.publish(vec![], 9);
         assert_eq!(state.borrow().problems.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn every_change_of_a_target_is_urgent_and_nothing_else() {
+        let urgent = Arc::new(Notify::new());
+        let (live, _state) = Live::new(urgent.clone());
+        let target = |state, at_ms| {
+            let (reason, subject) = (String::new(), "utama".to_owned());
+            (
+                TargetCheck {
+                    target: Target::Database,
+                    state,
+                    reason,
+                    latency_ms: 1,
+                    subject,
+                    at_ms,
+                },
+                0,
+            )
+        };
+        for (targets, expected) in [
+            (vec![target(State::Up, 1)], true),
+            (vec![target(State::Up, 2)], false),
+            (vec![target(State::Down, 3)], true),
+            (vec![], true),
+            (vec![], false),
+        ] {
+            live.publish(targets, 9);
+            let told = tokio::time::timeout(std::time::Duration::ZERO, urgent.notified()).await;
+            assert_eq!(told.is_ok(), expected);
+        }
     }
 
     #[test]
@@ -123,7 +160,7 @@ mod tests {
         let (mut live, state) = Live::new(Arc::new(Notify::new()));
         let many = (0..500).map(|n| problem(&format!("disk {n}"), "unreadable", 0)).collect();
         live.set_problems("host", many);
-        live.publish(vec![], 0, false);
+        live.publish(vec![], 0);
         assert_eq!(state.borrow().problems.len(), PROBLEMS_MAX);
     }
 }

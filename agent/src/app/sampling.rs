@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::now_ms;
+use super::{as_ms, now_ms};
 use crate::{
     config::{ProbeSettings, Settings},
     domain::{HostSample, Problem, SourceKey, TargetCheck},
@@ -29,19 +29,22 @@ pub(super) enum Sample {
     Trouble(Problem),
 }
 
-/// Starts all samplers.
+/// Starts all samplers. `last_closed_ms`: when the newest batch in the spool was closed.
 pub(super) fn spawn(
     tasks: &mut JoinSet<()>,
     settings: &Settings,
     host: HostSampler,
+    last_closed_ms: Option<i64>,
     out: &mpsc::Sender<Sample>,
     stop: &CancellationToken,
 ) {
     let (sample, database) = (settings.intervals.sample, settings.intervals.database);
+    // The last sample that is part of a batch may be one interval older than the batch.
+    let watched_until_ms = last_closed_ms.map(|ms| ms.saturating_sub(as_ms(database)));
     let until_stop = |stop: &CancellationToken| stop.clone().cancelled_owned();
     tasks.spawn(until(until_stop(stop), host_task(host, sample, out.clone())));
     for cluster in &settings.clusters {
-        let sampler = ClusterSampler::new(cluster.clone());
+        let sampler = ClusterSampler::new(cluster.clone(), watched_until_ms);
         let task = cluster_task(cluster.key.clone(), sampler, database, out.clone());
         tasks.spawn(until(until_stop(stop), task));
     }

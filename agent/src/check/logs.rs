@@ -1,7 +1,7 @@
 //! Logs: there, readable by this user, and written as the settings say.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use super::Finding;
 use crate::{
     config::{LogFormat, LogSettings},
     domain::{DatabaseFacts, Fate},
+    tail::{discover, is_pattern},
     understand::LogStream,
 };
 
@@ -100,21 +101,13 @@ fn prefix<'a>(format: &'a LogFormat, facts: &'a [DatabaseFacts]) -> Option<&'a s
 
 /// The file itself or, where its name is a pattern, the one written last.
 fn newest(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    if !name.contains(['*', '?']) {
+    if !is_pattern(path) {
         return Ok(path.to_owned());
     }
-    let pattern = regex::escape(name).replace("\\*", ".*").replace("\\?", ".");
-    let pattern = regex::Regex::new(&format!("^{pattern}$")).map_err(io::Error::other)?;
-    let mut found = Vec::new();
-    for entry in fs::read_dir(path.parent().unwrap_or(Path::new(".")))? {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(|name| pattern.is_match(name)) {
-            found.push((entry.metadata()?.modified()?, entry.path()));
-        }
-    }
-    let newest = found.into_iter().max().map(|(_, path)| path);
-    newest.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no file matches"))
+    let newest = discover(path)?.pop();
+    let newest =
+        newest.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no file matches"))?;
+    Ok(newest.path)
 }
 
 /// The last whole lines.
@@ -134,6 +127,8 @@ fn end_of(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::{super::Verdict, *};
 
     #[test]
@@ -166,11 +161,12 @@ mod tests {
         let old = dir.path().join("postgresql-Mon.log");
         let new = dir.path().join("postgresql-Tue.log");
         let other = dir.path().join("postgresql-Wed.csv");
-        for (path, seconds) in [(&old, 1), (&new, 2), (&other, 3)] {
+        let compressed = dir.path().join("postgresql-20261120.log.gz");
+        for (path, seconds) in [(&old, 1), (&new, 2), (&other, 3), (&compressed, 4)] {
             let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
             File::create(path).unwrap().set_modified(time).unwrap();
         }
-        assert_eq!(newest(&dir.path().join("postgresql-*.log")).unwrap(), new);
+        assert_eq!(newest(&dir.path().join("postgresql-*.log*")).unwrap(), new);
         let none = newest(&dir.path().join("none-*.log")).unwrap_err();
         assert_eq!(none.kind(), io::ErrorKind::NotFound);
     }

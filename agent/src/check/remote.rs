@@ -25,7 +25,7 @@ pub(super) async fn clusters(
 ) -> (Vec<Finding>, Vec<DatabaseFacts>) {
     let (mut findings, mut facts) = (Vec::new(), Vec::new());
     for settings in clusters {
-        let report = ClusterSampler::new(settings.clone()).sample(now_ms).await;
+        let report = ClusterSampler::new(settings.clone(), None).sample(now_ms).await;
         findings.extend(cluster(settings, &report));
         facts.extend(report.facts);
     }
@@ -40,9 +40,9 @@ fn cluster(settings: &ClusterSettings, report: &ClusterReport) -> Vec<Finding> {
         findings.push(statements(&piece, facts));
     }
     for problem in &report.problems {
-        findings.push(match report.check.state {
-            State::Down => Finding::fail(&*problem.subject, &*problem.text),
-            _ => Finding::warn(&*problem.subject, &*problem.text),
+        findings.push(match report.facts {
+            None => Finding::fail(&*problem.subject, &*problem.text),
+            Some(_) => Finding::warn(&*problem.subject, &*problem.text),
         });
     }
     if settings.connection.get_hosts().iter().any(is_elsewhere) {
@@ -55,10 +55,10 @@ fn cluster(settings: &ClusterSettings, report: &ClusterReport) -> Vec<Finding> {
 
 fn answers(facts: &DatabaseFacts, report: &ClusterReport) -> String {
     let names: Vec<_> = report.samples.iter().map(|sample| sample.database.as_str()).collect();
+    let latency_ms = report.check.as_ref().map_or(0, |check| check.latency_ms);
     format!(
-        "PostgreSQL {} answers in {} ms; databases: {}",
+        "PostgreSQL {} answers in {latency_ms} ms; databases: {}",
         facts.version,
-        report.check.latency_ms,
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     )
 }

@@ -24,7 +24,7 @@ const COLLECTOR_DEFAULT: &str = "127.0.0.1:7411";
 /// Default of `state_dir`, as the systemd unit creates it.
 const STATE_DIR_DEFAULT: &str = "/var/lib/pantau-agent";
 /// `[[log]]` at most: each is one watched file and one position in every batch.
-const LOGS_MAX: usize = 64;
+pub const LOGS_MAX: usize = 64;
 /// `[[postgres]]` at most: each is one connection.
 const CLUSTERS_MAX: usize = 16;
 /// `[[probe]]` at most: each is one request per sample interval.

@@ -25,7 +25,8 @@ struct Class {
     sqlstates: &'static [&'static str],
     /// Parts of exception class names.
     exceptions: &'static [&'static str],
-    /// Parts of messages, lower case.
+    /// Parts of messages, lower case. SPSE's own are Indonesian; "irim" is what "kirim", "mengirim" and
+    /// "terkirim" have in common.
     messages: &'static [&'static str],
 }
 
@@ -65,16 +66,16 @@ const CLASSES: &[Class] = &[
     class("database.statement", true, &["42"], &["SQLGrammarException"], &["operator does not exist", "column reference", "must appear in the group by clause"]),
     class("database.invalid_value", true, &["22"], &[], &["invalid input syntax", "value too long for type", "out of range", "division by zero", "invalid byte sequence", "invalid input value"]),
 
-    class("application.disk_full", true, &[], &[], &["no space left on device", "disk quota exceeded"]),
-    class("application.out_of_memory", true, &[], &["OutOfMemoryError"], &["java heap space", "gc overhead limit", "unable to create new native thread"]),
-    class("application.pool_exhausted", true, &[], &["PoolInitializationException"], &["connection is not available, request timed out", "cannot get a connection, pool", "checkout a connection has timed out", "attempt to checkout"]),
-    class("application.decrypt", true, &[], &["BadPaddingException", "IllegalBlockSizeException", "AEADBadTagException", "javax.crypto"], &["dekripsi", "decrypt", "given final block not properly padded"]),
-    class("application.tls", true, &[], &["SSLHandshakeException", "SSLException", "CertificateExpiredException", "CertPathValidatorException", "SSLPeerUnverifiedException"], &["pkix path", "certificate expired", "handshake_failure", "sertifikat"]),
-    class("application.mail", true, &[], &["MailException", "EmailException", "MessagingException", "SMTPAddressFailedException", "MailConnectException"], &["smtp", "mengirim email", "mail gagal", "sending the received email failed"]),
-    class("application.upload", true, &[], &["FileUploadException", "SizeLimitExceededException", "FileSizeLimitExceededException", "MultipartException", "MalformedStreamException"], &["upload", "unggah", "stream ended unexpectedly", "maximum permitted size"]),
-    class("application.timeout", true, &[], &["SocketTimeoutException", "TimeoutException", "ConnectTimeoutException"], &["timed out", "timeout"]),
-    class("application.connection", true, &[], &["ConnectException", "UnknownHostException", "NoRouteToHostException", "SocketException", "NoHttpResponseException"], &["connection refused", "connection reset", "broken pipe"]),
-    class("application.login", false, &[], &["AuthenticationException", "LoginException", "FailedLoginException"], &["login gagal", "gagal login", "login failed", "authentication failed", "invalid password", "sandi salah"]),
+    class("application.disk_full", true, &[], &[], &["no space left on device", "disk quota exceeded", "disk penuh", "disk sudah penuh", "ruang disk", "ruang penyimpanan", "penyimpanan penuh", "tidak ada ruang", "tak ada ruang"]),
+    class("application.out_of_memory", true, &[], &["OutOfMemoryError"], &["java heap space", "gc overhead limit", "unable to create new native thread", "kehabisan memori", "memori habis", "memori tidak cukup", "memori tidak mencukupi"]),
+    class("application.pool_exhausted", true, &[], &["PoolInitializationException"], &["connection is not available, request timed out", "cannot get a connection, pool", "checkout a connection has timed out", "attempt to checkout", "kehabisan koneksi", "koneksi habis", "koneksi database habis", "koneksi basis data habis", "pool koneksi"]),
+    class("application.decrypt", true, &[], &["BadPaddingException", "IllegalBlockSizeException", "AEADBadTagException", "javax.crypto"], &["dekrip", "decrypt", "gagal membuka penawaran", "gagal membuka dokumen penawaran", "gagal membuka file penawaran", "given final block not properly padded"]),
+    class("application.tls", true, &[], &["SSLHandshakeException", "SSLException", "CertificateExpiredException", "CertPathValidatorException", "SSLPeerUnverifiedException"], &["pkix path", "certificate expired", "handshake_failure", "sertifikat ssl", "sertifikat tls", "sertifikat server", "sertifikat kedaluwarsa", "sertifikat kedaluarsa", "sertifikat kadaluwarsa", "sertifikat kadaluarsa", "sertifikat telah kedaluwarsa", "sertifikat telah kadaluarsa"]),
+    class("application.mail", true, &[], &["MailException", "EmailException", "MessagingException", "SMTPAddressFailedException", "MailConnectException"], &["smtp", "mail server", "server mail", "server email", "server surel", "send mail", "send email", "send e-mail", "sending mail", "sending email", "sending e-mail", "mail send failed", "sending the received email failed", "irim mail", "irim email", "irim e-mail", "irim surel", "irim ke <email>", "iriman mail", "iriman email", "iriman e-mail", "iriman surel", "mail gagal", "surel gagal", "mail tidak terkirim", "surel tidak terkirim"]),
+    class("application.upload", true, &[], &["FileUploadException", "SizeLimitExceededException", "FileSizeLimitExceededException", "MultipartException", "MalformedStreamException"], &["upload", "unggah", "stream ended unexpectedly", "maximum permitted size", "berkas terlalu besar", "file terlalu besar", "ukuran berkas", "ukuran file", "berkas rusak", "file rusak"]),
+    class("application.timeout", true, &[], &["SocketTimeoutException", "TimeoutException", "ConnectTimeoutException"], &["timed out", "timeout", "waktu tunggu", "waktu koneksi habis", "tidak ada respon", "tidak merespon"]),
+    class("application.connection", true, &[], &["ConnectException", "UnknownHostException", "NoRouteToHostException", "SocketException", "NoHttpResponseException"], &["connection refused", "connection reset", "broken pipe", "koneksi ditolak", "koneksi terputus", "koneksi gagal", "gagal koneksi", "gagal terhubung", "gagal menghubungi", "tidak dapat terhubung", "tidak dapat menghubungi", "tidak bisa terhubung"]),
+    class("application.login", false, &[], &["AuthenticationException", "LoginException", "FailedLoginException"], &["login gagal", "gagal login", "login failed", "authentication failed", "invalid password", "sandi salah", "sandi tidak", "password salah", "salah password", "gagal masuk", "autentikasi gagal", "otentikasi gagal", "gagal autentikasi", "gagal otentikasi"]),
     class("application.configuration", true, &[], &["ConfigurationException", "ClassNotFoundException", "NoClassDefFoundError", "NoSuchMethodError", "UnexpectedException$Configuration"], &["address already in use"]),
     class("application.template", true, &[], &["TemplateExecutionException", "TemplateNotFoundException", "TemplateCompilationException"], &["execution error occured in template", "template not found"]),
     class("application.file", true, &[], &["FileNotFoundException", "NoSuchFileException", "AccessDeniedException"], &["no such file or directory", "permission denied"]),
@@ -168,6 +169,35 @@ mod tests {
     }
 
     #[test]
+    fn spses_own_words_have_the_class_of_their_english_ones() {
+        for (message, class) in [
+            ("Gagal mengirim surel ke <email>", "application.mail"),
+            ("gagal mengirim email notifikasi", "application.mail"),
+            ("Pengiriman e-mail undangan gagal", "application.mail"),
+            ("Gagal mengirim ke <email>", "application.mail"),
+            ("Could not connect to SMTP host: mail.contoh.go.id", "application.mail"),
+            ("Mail send failed", "application.mail"),
+            ("Gagal menyimpan dokumen: disk penuh", "application.disk_full"),
+            ("Ruang penyimpanan tidak mencukupi", "application.disk_full"),
+            ("Server kehabisan memori", "application.out_of_memory"),
+            ("Koneksi database habis", "application.pool_exhausted"),
+            ("Waktu tunggu ke ADP terlampaui", "application.timeout"),
+            ("Layanan INAPROC tidak merespon", "application.timeout"),
+            ("Gagal terhubung ke server INAPROC", "application.connection"),
+            ("Sertifikat SSL tidak dikenal", "application.tls"),
+            ("sertifikat telah kedaluwarsa", "application.tls"),
+            ("Gagal mengunggah dokumen", "application.upload"),
+            ("Ukuran file melebihi batas", "application.upload"),
+            ("Gagal mendekrip dokumen penawaran", "application.decrypt"),
+            ("Gagal membuka dokumen penawaran <n>", "application.decrypt"),
+            ("Kata sandi salah", "application.login"),
+            ("Autentikasi gagal untuk pengguna", "application.login"),
+        ] {
+            assert_eq!(application("", message).0, class, "{message}");
+        }
+    }
+
+    #[test]
     fn application_errors_go_by_exception_then_by_message() {
         for (exceptions, message, class) in [
             ("java.lang.NullPointerException", "", ("application.bug", true)),
@@ -188,6 +218,7 @@ mod tests {
             ),
             ("org.postgresql.util.PSQLException", "odd", ("application.database", true)),
             ("", "Login gagal dari <n>", ("application.login", false)),
+            ("", "Sertifikat badan usaha belum diisi", ("application.other", false)),
             ("", "sesuatu", ("application.other", false)),
         ] {
             assert_eq!(application(exceptions, message), class, "{exceptions} {message}");

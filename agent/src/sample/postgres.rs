@@ -37,7 +37,7 @@ const SLOW_FIGURES_EVERY_MS: i64 = 300_000;
 /// that is counted.
 const REFUSED_RETRY_MS: i64 = 3_600_000;
 /// A role that is not let in tries again after this, twice as long each time, for the same reason; not
-/// as long, because its success is the evidence that the cluster is up. Other refusals of a connection
+/// as long, because until its success nothing can be told of the cluster. Other refusals of a connection
 /// leave no trace and are tried in every sample.
 const AUTH_RETRY_FIRST_MS: i64 = 60_000;
 /// Longest time between two tries of a role that is not let in.
@@ -46,8 +46,8 @@ const AUTH_RETRY_MAX_MS: i64 = 900_000;
 /// What one sample of one cluster found.
 #[derive(Debug)]
 pub struct ClusterReport {
-    /// Up or down, and why.
-    pub check: TargetCheck,
+    /// How the cluster is, and why; `None` where it cannot be told ([`refusal`]).
+    pub check: Option<TargetCheck>,
     /// One per database; sizes and accounts every 5 minutes.
     pub samples: Vec<DatabaseSample>,
     /// `None` when the cluster did not answer.
@@ -77,7 +77,6 @@ pub struct ClusterSampler {
 
 /// The last refusal, while it lasts.
 struct Refused {
-    check: TargetCheck,
     refusal: Refusal,
     times: u32,
     retry_ms: i64,
@@ -87,14 +86,15 @@ struct Refused {
 type Found = Vec<(String, String)>;
 
 impl ClusterSampler {
-    /// Keeps the settings; the first connection is made by the first sample.
-    pub fn new(settings: ClusterSettings) -> ClusterSampler {
+    /// Keeps the settings; the first connection is made by the first sample. `watched_until_ms`: until
+    /// when an agent that ran before is sure to have counted; `None` when none ran on this machine.
+    pub fn new(settings: ClusterSettings, watched_until_ms: Option<i64>) -> ClusterSampler {
         ClusterSampler {
             settings,
             session: None,
             view: None,
             no_view: None,
-            baseline: Baseline::default(),
+            baseline: Baseline::new(watched_until_ms),
             slow_figures_due_ms: i64::MIN,
             slow_found: Found::new(),
             refused: None,
@@ -103,12 +103,12 @@ impl ClusterSampler {
     }
 
     /// Asks everything once. Ends within 35 s whatever the server does: 5 s to connect, twice at most,
-    /// and the questions' own bounds. While a role that is not let in waits for its next try, the last
-    /// check is given again with its own time.
+    /// and the questions' own bounds. While a role that is not let in waits for its next try, nothing is
+    /// asked and nothing can be told.
     pub async fn sample(&mut self, now_ms: i64) -> ClusterReport {
         if let Some(refused) = self.refused.as_ref().filter(|refused| now_ms < refused.retry_ms) {
-            let (check, refusal) = (refused.check.clone(), refused.refusal.clone());
-            return self.down(check, &refusal, now_ms);
+            let refusal = refused.refusal.clone();
+            return self.unanswered(None, &refusal, now_ms);
         }
         let started = Instant::now();
         let answer = self.first_answer().await;
@@ -120,9 +120,11 @@ impl ClusterSampler {
                 self.details(session, overview, check, now_ms).await
             }
             Err(refusal) => {
-                let check = self.check(State::Down, refusal.reason(), latency_ms, now_ms);
-                self.note_refusal(&check, &refusal, now_ms);
-                self.down(check, &refusal, now_ms)
+                self.note_refusal(&refusal, now_ms);
+                let state = refusal.state();
+                let check =
+                    state.map(|state| self.check(state, refusal.reason(), latency_ms, now_ms));
+                self.unanswered(check, &refusal, now_ms)
             }
         }
     }
@@ -151,7 +153,7 @@ impl ClusterSampler {
         now_ms: i64,
     ) -> ClusterReport {
         let mut report = ClusterReport {
-            check,
+            check: Some(check),
             samples: Vec::new(),
             facts: Some(overview.facts.clone()),
             statements: Vec::new(),
@@ -312,15 +314,19 @@ impl ClusterSampler {
         TargetCheck { target: Target::Database, state, reason, latency_ms, subject, at_ms }
     }
 
-    fn note_refusal(&mut self, check: &TargetCheck, refusal: &Refusal, now_ms: i64) {
+    fn note_refusal(&mut self, refusal: &Refusal, now_ms: i64) {
         let same = self.refused.take().filter(|before| before.refusal == *refusal);
         let times = same.map_or(0, |before| before.times).saturating_add(1);
         let retry_ms = now_ms.saturating_add(retry_after_ms(refusal, times));
-        self.refused =
-            Some(Refused { check: check.clone(), refusal: refusal.clone(), times, retry_ms });
+        self.refused = Some(Refused { refusal: refusal.clone(), times, retry_ms });
     }
 
-    fn down(&mut self, check: TargetCheck, refusal: &Refusal, now_ms: i64) -> ClusterReport {
+    fn unanswered(
+        &mut self,
+        check: Option<TargetCheck>,
+        refusal: &Refusal,
+        now_ms: i64,
+    ) -> ClusterReport {
         let found = vec![(self.subject(""), refusal.advice(&self.settings.connection))];
         ClusterReport {
             check,
@@ -373,32 +379,63 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_is_not_there_is_down_with_one_problem_that_keeps_its_begin() {
-        let mut sampler = ClusterSampler::new(settings(free_port()));
+        let mut sampler = ClusterSampler::new(settings(free_port()), None);
         let first = sampler.sample(1_000).await;
-        assert_eq!(first.check.state, State::Down);
-        assert_eq!(first.check.reason, "connect_refused");
-        assert_eq!(first.check.subject, "utama");
+        let check = first.check.unwrap();
+        assert_eq!((check.state, &*check.reason), (State::Down, "connect_refused"));
+        assert_eq!(check.subject, "utama");
         let again = sampler.sample(61_000).await;
-        assert_eq!(again.check.at_ms, 61_000);
+        assert_eq!(again.check.as_ref().unwrap().at_ms, 61_000);
         assert_eq!(again.problems.len(), 1);
         assert_eq!(again.problems[0].since_ms, 1_000);
         assert!(!format!("{again:?}").contains("rahasia"));
     }
 
     #[tokio::test]
-    async fn what_does_not_speak_postgresql_is_down_and_never_an_error() {
+    async fn what_does_not_speak_postgresql_tells_nothing_and_is_a_problem() {
+        let report = sampled(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+        assert_eq!(report.check, None);
+        assert!(report.problems[0].text.contains("does not speak as PostgreSQL"), "{report:?}");
+    }
+
+    #[tokio::test]
+    async fn a_role_that_is_not_let_in_is_no_evidence_of_an_outage() {
+        let report = sampled(&error("28P01")).await;
+        assert_eq!(report.check, None);
+        assert_eq!(report.problems.len(), 1);
+        assert!(report.problems[0].text.contains("does not let the role pantau in"));
+    }
+
+    #[tokio::test]
+    async fn a_cluster_without_a_free_connection_serves_those_who_are_in() {
+        let check = sampled(&error("53300")).await.check.unwrap();
+        assert_eq!((check.state, &*check.reason), (State::Degraded, "too_many_connections"));
+    }
+
+    /// An ErrorResponse of PostgreSQL's protocol 3.
+    fn error(sqlstate: &str) -> Vec<u8> {
+        let fields = format!("SFATAL\0VFATAL\0C{sqlstate}\0Mrefused\0\0");
+        let mut message = vec![b'E'];
+        message.extend_from_slice(&(fields.len() as u32 + 4).to_be_bytes());
+        message.extend_from_slice(fields.as_bytes());
+        message
+    }
+
+    /// One sample of a server that says `greeting` to everyone.
+    async fn sampled(greeting: &[u8]) -> ClusterReport {
+        let greeting = greeting.to_vec();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(async move {
-            use tokio::io::AsyncWriteExt;
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
             while let Ok((mut stream, _)) = listener.accept().await {
-                let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+                let _ = stream.read(&mut [0; 1_024]).await;
+                let _ = stream.write_all(&greeting).await;
             }
         });
-        let report = ClusterSampler::new(settings(port)).sample(0).await;
-        assert_eq!(report.check.state, State::Down);
-        assert!(["protocol", "connection_lost"].contains(&report.check.reason.as_str()));
+        let report = ClusterSampler::new(settings(port), None).sample(0).await;
         server.abort();
+        report
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub(super) enum Course {
     BeginAnew,
 }
 
-/// Compares what the collector has stored of this epoch with the newest batch here.
+/// Compares what the collector has stored of this epoch with the newest batch here. Numbers alone are
+/// compared: the known limit stands in [`super`].
 pub(super) fn course(stored: &Ranges, highest_seq: u64) -> Course {
     if stored.highest() > highest_seq { Course::BeginAnew } else { Course::Send }
 }

@@ -19,6 +19,11 @@
 //!   synced: it is cut off. Any other bad record is damage: its segment is set aside and the numbers
 //!   that are missing are declared as a gap.
 //! - The newest record is never deleted, whatever was acknowledged: it holds the read positions.
+//!
+//! # Known limits
+//! - A gap found at open is handed to the caller and stands in no file until the first batch is
+//!   appended, some ten seconds later. An agent killed before that declares it never: the damaged
+//!   segment is set aside by then and not looked at again.
 
 mod codec;
 mod lock;
@@ -171,8 +176,8 @@ impl Spool {
             gaps.push(self.damage_gap(scan, &damage, now_ms));
             self.register(segment::salvage(scan, self.epoch, &self.settings.dir)?);
         } else {
-            let whole = std::mem::take(&mut scan.records);
-            self.register((Segment::resume(scan)?, whole));
+            let segment = Segment::resume(scan)?;
+            self.register((segment, std::mem::take(&mut scan.records)));
         }
         Ok(())
     }
@@ -343,8 +348,8 @@ impl Spool {
         };
         let number = self.next_number();
         // One rename makes it: before it the old epoch holds, after it the new one.
-        let segment =
-            Segment::create(&self.settings.dir, number, epoch, Some(&checkpoint.encode(0)))?;
+        let first = checkpoint.encode(0);
+        let segment = Segment::create(&self.settings.dir, number, epoch, Some((&first, now_ms)))?;
         for old in self.segments.drain(..) {
             // What stays behind is removed at the next open: it names another epoch.
             let _ = old.delete();
@@ -364,6 +369,12 @@ impl Spool {
     /// Number of the newest batch; 0 when there is none.
     pub fn highest_seq(&self) -> u64 {
         self.highest_seq
+    }
+
+    /// When the newest record was closed: until then this machine was watched. `None` for a new spool.
+    pub fn last_closed_ms(&self) -> Option<i64> {
+        let newest = self.segments.iter().rev().find(|segment| segment.has_records());
+        newest.map(|segment| segment.newest_closed_ms)
     }
 
     /// Bytes of all segments.

@@ -74,18 +74,20 @@ impl Scan {
 }
 
 impl Segment {
-    /// Makes a segment, with a first record if there is one; whole or not there at all.
+    /// Makes a segment, with first records and when the newest of them was closed if there are any;
+    /// whole or not there at all.
     pub(super) fn create(
         dir: &Path,
         number: u32,
         epoch: [u8; 16],
-        first: Option<&[u8]>,
+        first: Option<(&[u8], i64)>,
     ) -> io::Result<Segment> {
         let mut bytes = header(epoch);
-        bytes.extend_from_slice(first.unwrap_or_default());
+        let (records, newest_closed_ms) = first.unwrap_or_default();
+        bytes.extend_from_slice(records);
         let path = dir.join(format!("{number:08}.seg"));
         let file = write_whole(dir, &path, &bytes)?;
-        Ok(Segment { number, newest_closed_ms: 0, path, file, bytes: bytes.len() as u64 })
+        Ok(Segment { number, newest_closed_ms, path, file, bytes: bytes.len() as u64 })
     }
 
     /// Goes on with a segment on disk; what is torn at its end is cut off.
@@ -213,8 +215,8 @@ pub(super) fn salvage(
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
         _ => {}
     }
-    let mut segment = Segment::create(dir, scan.number, epoch, Some(&bytes))?;
-    segment.newest_closed_ms = kept.iter().map(|found| found.closed_ms).max().unwrap_or(0);
+    let newest_closed_ms = kept.iter().map(|found| found.closed_ms).max().unwrap_or(0);
+    let segment = Segment::create(dir, scan.number, epoch, Some((&bytes, newest_closed_ms)))?;
     Ok((segment, kept))
 }
 

@@ -56,6 +56,20 @@ fn newest_segment(dir: &Path) -> PathBuf {
 }
 
 #[test]
+fn a_spool_knows_when_its_newest_record_was_closed_and_a_new_one_that_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(open(dir.path()).spool.last_closed_ms(), None);
+    assert_eq!(open(dir.path()).spool.last_closed_ms(), None);
+    let dir = spool_of(3);
+    let mut spool = open(dir.path()).spool;
+    assert_eq!(spool.last_closed_ms(), Some(180_000));
+    spool.begin_epoch(progress(77), 200_000).unwrap();
+    assert_eq!(spool.last_closed_ms(), Some(200_000));
+    drop(spool);
+    assert_eq!(open(dir.path()).spool.last_closed_ms(), Some(200_000));
+}
+
+#[test]
 fn a_batch_and_its_positions_come_back_after_a_restart() {
     let dir = spool_of(3);
     let opened = open(dir.path());
@@ -206,6 +220,20 @@ fn acknowledged_batches_go_after_the_grace_period_but_never_the_newest() {
     drop(spool);
     let opened = open(dir.path());
     assert_eq!((opened.progress, opened.spool.highest_seq()), (progress(60), 60));
+}
+
+#[test]
+fn acknowledged_batches_keep_their_grace_period_over_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spool = open(dir.path()).spool;
+    for n in 1..=60 {
+        spool.append(&record(n, 10_000), 0).unwrap();
+    }
+    spool.add_stored(1, 60);
+    drop(spool);
+    let mut spool = open(dir.path()).spool;
+    spool.expire(6 * DAY_MS);
+    assert!(spool.read(1).unwrap().is_some());
 }
 
 #[test]

@@ -12,8 +12,8 @@ const COMPRESSED: [&[u8]; 5] = [b".gz", b".zip", b".bz2", b".xz", b".zst"];
 
 /// One file that belongs to a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) path: PathBuf,
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
     pub(super) device: u64,
     pub(super) inode: u64,
     pub(super) bytes: u64,
@@ -24,7 +24,7 @@ pub(super) struct Found {
 
 /// Files of the log at `path` (whose file name may hold `*` and `?`), in the order in which they were
 /// last written. Errors: the folder cannot be listed.
-pub(super) fn discover(path: &Path) -> io::Result<Vec<Found>> {
+pub(crate) fn discover(path: &Path) -> io::Result<Vec<Found>> {
     let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
     let mut found = Vec::new();
     for entry in fs::read_dir(folder_of(path))? {
@@ -57,7 +57,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Whether the file name holds `*` or `?`.
-pub(super) fn is_pattern(path: &Path) -> bool {
+pub(crate) fn is_pattern(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_bytes().iter().any(|b| matches!(b, b'*' | b'?')))
 }
 

@@ -13,6 +13,7 @@ mod reader;
 mod start;
 mod watch;
 
+pub(crate) use discover::{discover, is_pattern};
 pub use follow::{Event, Follower, Step};
 pub use reader::LINE_BYTES_MAX;
 pub use start::first_progress;

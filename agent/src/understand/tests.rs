@@ -2,6 +2,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::OWN_SELECT;
 use crate::{domain::Severity, parse::ENTRY_BYTES_MAX};
 
 const POSTGRES: &str = include_str!("../parse/fixtures/postgresql.log");
@@ -244,6 +245,24 @@ fn the_same_statement_has_one_fingerprint_from_the_log_and_from_the_view() {
         (QuerySource::StatementsView, "spse/epns_prod")
     );
     assert_eq!(*count, QueryCount { calls: 5, total_us: 20, max_us: 0, rows: 2 });
+}
+
+#[test]
+fn our_own_statements_in_the_log_are_neither_queries_nor_errors() {
+    let head = |label| format!("2026-11-21 14:03:05.123 UTC [9] pantau@epns_prod {label}:  ");
+    let (log, error, statement) = (head("LOG"), head("ERROR"), head("STATEMENT"));
+    let text = format!(
+        "{log}duration: 0.4 ms  execute <unnamed>: {OWN_SELECT} 1\n\
+         {error}permission denied for table pegawai\n\
+         {statement}{OWN_SELECT} (SELECT count(*)\n\tFROM pegawai\n\t)::bigint\n\
+         {log}duration: 0.4 ms  statement: SELECT '{OWN_SELECT}' FROM pegawai\n\
+         {error}permission denied for table pegawai\n\
+         {statement}SELECT '{OWN_SELECT}' FROM pegawai\n"
+    );
+    let fates: Vec<_> =
+        read(&postgres(), &text).iter().map(|entry| (entry.lines, entry.fate)).collect();
+    let own = Fate::Ignored("own statement");
+    assert_eq!(fates, [(1, own), (4, own), (1, Fate::Counted), (2, Fate::Counted)]);
 }
 
 #[test]

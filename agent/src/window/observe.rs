@@ -1,7 +1,7 @@
 //! Turns checks into intervals. A state holds from its check to the next check; when too much time
 //! passes between two, there is a hole (nobody looked) and not a bridge.
 
-use crate::domain::{Observation, TargetCheck};
+use crate::domain::{Observation, Target, TargetCheck};
 
 /// Tenths of a check's interval that may pass between two checks without a hole.
 const BRIDGE_TENTHS: i64 = 25;
@@ -32,30 +32,38 @@ impl Observer {
         Observer { interval_ms, lines: Vec::new(), closed: Vec::new() }
     }
 
-    /// Takes one check. True when the target's state or reason is another than before.
-    pub fn check(&mut self, check: TargetCheck) -> bool {
-        self.check_each(check, self.interval_ms)
+    /// Takes one check.
+    pub fn check(&mut self, check: TargetCheck) {
+        self.check_each(check, self.interval_ms);
     }
 
     /// As [`Observer::check`], for a target that is checked each `interval_ms`.
-    pub fn check_each(&mut self, check: TargetCheck, interval_ms: i64) -> bool {
+    pub fn check_each(&mut self, check: TargetCheck, interval_ms: i64) {
         let same =
             |line: &Line| (line.last.target, &line.last.subject) == (check.target, &check.subject);
         let Some(line) = self.lines.iter_mut().find(|line| same(line)) else {
             self.lines.push(Line::begin(check, interval_ms));
-            return true;
+            return;
         };
         line.interval_ms = interval_ms;
-        let (closed, changed) = line.extend(check);
-        if self.closed.len() < CLOSED_MAX {
-            self.closed.extend(closed);
-        }
-        changed
+        let ended = line.extend(check);
+        self.close(ended);
     }
 
-    /// Newest check per target and subject, and since when it has been so without a hole.
-    pub fn targets(&self) -> Vec<(TargetCheck, i64)> {
-        self.lines.iter().map(|line| (line.last.clone(), line.since_ms)).collect()
+    /// Nothing can be told of this target now: its last interval ends at its last check.
+    pub fn cannot_tell(&mut self, target: Target, subject: &str) {
+        let is_it = |line: &Line| line.last.target == target && line.last.subject == subject;
+        if let Some(at) = self.lines.iter().position(is_it) {
+            let line = self.lines.remove(at);
+            self.close(line.until(line.last.at_ms));
+        }
+    }
+
+    /// Newest check per target and subject, and since when it has been so without a hole. A target whose
+    /// checks have stopped is not among them: nobody knows how it is.
+    pub fn targets(&self, now_ms: i64) -> Vec<(TargetCheck, i64)> {
+        let watched = self.lines.iter().filter(|line| !line.is_hole(now_ms));
+        watched.map(|line| (line.last.clone(), line.since_ms)).collect()
     }
 
     /// What is not part of a batch yet.
@@ -71,6 +79,12 @@ impl Observer {
             line.undelivered_from_ms = line.last.at_ms;
         }
     }
+
+    fn close(&mut self, ended: Option<Observation>) {
+        if self.closed.len() < CLOSED_MAX {
+            self.closed.extend(ended);
+        }
+    }
 }
 
 impl Line {
@@ -79,20 +93,25 @@ impl Line {
         Line { last: check, since_ms: at_ms, undelivered_from_ms: at_ms, interval_ms }
     }
 
-    /// Takes the next check; gives the interval that it ends, and whether the state is another one.
-    fn extend(&mut self, check: TargetCheck) -> (Option<Observation>, bool) {
+    /// Takes the next check; gives the interval that it ends.
+    fn extend(&mut self, check: TargetCheck) -> Option<Observation> {
         let is_same = (self.last.state, &self.last.reason) == (check.state, &check.reason);
-        // A clock set back is a hole as well.
-        let passed_ms = check.at_ms - self.last.at_ms;
-        let is_hole = passed_ms < 0 || passed_ms * 10 > self.interval_ms * BRIDGE_TENTHS;
+        let is_hole = self.is_hole(check.at_ms);
         if is_same && !is_hole {
             self.last = check;
-            return (None, false);
+            return None;
         }
         let end_ms = if is_hole { self.last.at_ms } else { check.at_ms };
         let ended = self.until(end_ms);
         *self = Line::begin(check, self.interval_ms);
-        (ended, !is_same)
+        ended
+    }
+
+    /// Whether nobody looked between the last check and `at_ms`. A clock set back is a hole as well.
+    fn is_hole(&self, at_ms: i64) -> bool {
+        let passed_ms = at_ms.saturating_sub(self.last.at_ms);
+        passed_ms < 0
+            || passed_ms.saturating_mul(10) > self.interval_ms.saturating_mul(BRIDGE_TENTHS)
     }
 
     fn until(&self, to_ms: i64) -> Option<Observation> {
@@ -110,7 +129,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{State, Target};
+    use crate::domain::State;
 
     const INTERVAL_MS: i64 = 15_000;
 
@@ -133,16 +152,10 @@ mod tests {
     #[test]
     fn equal_checks_become_one_interval_and_a_change_ends_it_at_the_next_check() {
         let mut observer = Observer::new(INTERVAL_MS);
-        let changes: Vec<bool> = [
-            check(State::Up, 0),
-            check(State::Up, 15_000),
-            check(State::Down, 30_000),
-            check(State::Down, 45_000),
-        ]
-        .into_iter()
-        .map(|c| observer.check(c))
-        .collect();
-        assert_eq!(changes, [true, false, true, false]);
+        observer.check(check(State::Up, 0));
+        observer.check(check(State::Up, 15_000));
+        observer.check(check(State::Down, 30_000));
+        observer.check(check(State::Down, 45_000));
         assert_eq!(spans(&observer), [(State::Up, 0, 30_000), (State::Down, 30_000, 45_000)]);
     }
 
@@ -156,7 +169,7 @@ mod tests {
         assert_eq!(spans(&observer), []);
         observer.check(check(State::Down, 30_000));
         assert_eq!(spans(&observer), [(State::Up, 15_000, 30_000)]);
-        assert_eq!(observer.targets()[0].1, 30_000);
+        assert_eq!(observer.targets(30_000)[0].1, 30_000);
     }
 
     #[test]
@@ -166,7 +179,7 @@ mod tests {
             observer.check(check(State::Up, at_ms));
         }
         assert_eq!(spans(&observer), [(State::Up, 0, 52_500), (State::Up, 90_001, 120_000)]);
-        assert_eq!(observer.targets()[0].1, 90_001);
+        assert_eq!(observer.targets(120_000)[0].1, 90_001);
     }
 
     #[test]
@@ -179,10 +192,32 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_cannot_be_told_any_more_ends_at_its_last_check_and_is_not_shown() {
+        let mut observer = Observer::new(INTERVAL_MS);
+        observer.check(check(State::Up, 0));
+        observer.check(check(State::Up, 15_000));
+        let subject = check(State::Up, 0).subject;
+        observer.cannot_tell(Target::Application, &subject);
+        observer.cannot_tell(Target::Application, &subject);
+        assert_eq!(observer.targets(20_000), []);
+        assert_eq!(spans(&observer), [(State::Up, 0, 15_000)]);
+        observer.check(check(State::Up, 30_000));
+        assert_eq!(observer.targets(30_000)[0].1, 30_000);
+    }
+
+    #[test]
+    fn a_target_whose_checks_have_stopped_is_not_shown_as_it_was() {
+        let mut observer = Observer::new(INTERVAL_MS);
+        observer.check(check(State::Up, 0));
+        assert_eq!(observer.targets(37_500).len(), 1);
+        assert_eq!(observer.targets(37_501), []);
+    }
+
+    #[test]
     fn two_subjects_of_one_target_are_kept_apart() {
         let mut observer = Observer::new(INTERVAL_MS);
         observer.check(check(State::Up, 0));
         observer.check(TargetCheck { subject: "other".to_owned(), ..check(State::Down, 5) });
-        assert_eq!(observer.targets().len(), 2);
+        assert_eq!(observer.targets(5).len(), 2);
     }
 }

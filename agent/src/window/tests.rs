@@ -2,6 +2,8 @@ use super::{
     samples::{error_entry, error_group, query_group, totals},
     *,
 };
+use pantau_proto::limits::MESSAGE_BYTES_MAX;
+
 use crate::domain::{FileIdentity, GapReason};
 
 const NOW_MS: i64 = 1_795_300_000_000;
@@ -182,6 +184,44 @@ fn a_window_that_cannot_close_counts_samples_by_the_hour_and_loses_none() {
     assert!(window.is_full());
     assert!(counts.len() <= COUNTS_MAX + 5 * 1_000);
     assert_eq!(counts.iter().sum::<u64>(), 200 * 1_000);
+}
+
+#[test]
+fn a_window_that_cannot_close_for_a_month_still_fits_one_message() {
+    let mut window = window();
+    let count = QueryCount { calls: 9, total_us: 90_000, max_us: 0, rows: 9 };
+    let queries: Vec<_> = (0..GROUPS_MAX as u64).map(|n| (query_group(n), count)).collect();
+    let databases: Vec<_> = (0..20)
+        .map(|n| DatabaseSample {
+            database: format!("db{n}"),
+            commits: 1 << 30,
+            ..Default::default()
+        })
+        .collect();
+    let hours = 30 * 24;
+    for n in 0..hours {
+        let at_ms = NOW_MS + n * 3_600_000;
+        window.add_queries(queries.clone(), at_ms);
+        window.add_databases(databases.clone(), at_ms);
+    }
+    let content = window.content(NOW_MS).content;
+    let counts = content.minutes.iter().flat_map(|m| &m.queries);
+    let calls: u64 = counts.map(|(_, count)| count.calls).sum();
+    assert_eq!(calls, 9 * GROUPS_MAX as u64 * hours as u64);
+    assert!(crate::ship::encode(&content).unwrap().len() < MESSAGE_BYTES_MAX);
+    assert!(
+        content.minutes.iter().map(|m| m.queries.len()).sum::<usize>() < 2 * COUNTS_BY_HOUR_MAX
+    );
+}
+
+#[test]
+fn many_databases_fill_a_window_as_many_queries_do() {
+    let mut window = window();
+    let databases: Vec<_> = (0..200)
+        .map(|n| DatabaseSample { database: format!("db{n}"), ..Default::default() })
+        .collect();
+    (0..100).for_each(|n| window.add_databases(databases.clone(), NOW_MS + n * 60_000));
+    assert!(window.is_full());
 }
 
 #[test]

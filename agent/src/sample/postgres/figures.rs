@@ -14,7 +14,7 @@ pub(super) const DATABASES_MAX: i64 = 64;
 
 /// Settings, and connections of the whole cluster (ours is one of them, but not an active one).
 /// `numbackends` needs no privilege; the state of others' connections needs `pg_monitor`.
-const OVERVIEW_SQL: &str = "SELECT /* pantau */ current_setting('server_version'), \
+const OVERVIEW: &str = "current_setting('server_version'), \
     current_setting('log_line_prefix'), current_setting('log_timezone'), \
     (SELECT setting::bigint FROM pg_settings WHERE name = 'log_min_duration_statement'), \
     (SELECT setting::bigint FROM pg_settings WHERE name = 'max_connections'), \
@@ -23,14 +23,14 @@ const OVERVIEW_SQL: &str = "SELECT /* pantau */ current_setting('server_version'
     (SELECT count(*) FROM pg_stat_activity WHERE query = '<insufficient privilege>')";
 
 /// `$1`: names of databases, all but templates when empty; `$2`: how many at most.
-const DATABASES_SQL: &str = "SELECT /* pantau */ d.datname::text, s.xact_commit, s.xact_rollback, \
+const DATABASES: &str = "d.datname::text, s.xact_commit, s.xact_rollback, \
     s.deadlocks, coalesce(extract(epoch FROM s.stats_reset) * 1000, 0)::bigint \
     FROM pg_stat_database s JOIN pg_database d ON d.oid = s.datid \
     WHERE d.datallowconn AND NOT d.datistemplate \
     AND ($1::text[] = '{}' OR d.datname::text = ANY($1)) \
     ORDER BY s.xact_commit + s.xact_rollback DESC LIMIT $2";
 
-const SIZE_SQL: &str = "SELECT /* pantau */ pg_database_size($1::text::name)";
+const SIZE: &str = "pg_database_size($1::text::name)";
 
 /// What the first question of a sample tells.
 pub(super) struct Overview {
@@ -44,7 +44,7 @@ pub(super) struct Overview {
 
 /// Asks the first question; its answer is the evidence that the cluster is up.
 pub(super) async fn overview(session: &Session, cluster: &str) -> Result<Overview, Refusal> {
-    let row = session.one(OVERVIEW_SQL, &[]).await?;
+    let row = session.one(OVERVIEW, &[]).await?;
     let version: String = session.value(&row, 0)?;
     let number = |column| session.value::<Option<i64>>(&row, column).map(Option::unwrap_or_default);
     let facts = DatabaseFacts {
@@ -74,9 +74,8 @@ pub(super) async fn databases(
     cluster: &str,
     overview: &Overview,
 ) -> Result<Vec<DatabaseSample>, Refusal> {
-    let rows = session
-        .all(DATABASES_SQL, &[(&names, Type::TEXT_ARRAY), (&DATABASES_MAX, Type::INT8)])
-        .await?;
+    let rows =
+        session.all(DATABASES, &[(&names, Type::TEXT_ARRAY), (&DATABASES_MAX, Type::INT8)]).await?;
     rows.iter()
         .map(|row| {
             let counter = |column| {
@@ -101,26 +100,26 @@ pub(super) async fn databases(
 
 /// Asks the size of one database. PostgreSQL adds up its files, so it is asked seldom.
 pub(super) async fn size_bytes(session: &Session, database: &str) -> Result<u64, Refusal> {
-    number(session, SIZE_SQL, &[(&database, Type::TEXT)]).await
+    number(session, SIZE, &[(&database, Type::TEXT)]).await
 }
 
 /// Asks for the number of accounts.
 pub(super) async fn accounts(session: &Session, sql: &str) -> Result<u64, Refusal> {
-    number(session, &accounts_sql(sql), &[]).await
+    number(session, &accounts_question(sql), &[]).await
 }
 
 /// As a subquery the configured SQL can only be one that reads, must give one row and one column, and
 /// more than one statement is a syntax error. Its own line end closes a comment at its end.
-fn accounts_sql(sql: &str) -> String {
-    format!("SELECT /* pantau */ ({sql}\n)::bigint")
+fn accounts_question(sql: &str) -> String {
+    format!("({sql}\n)::bigint")
 }
 
 async fn number(
     session: &Session,
-    sql: &str,
+    question: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<u64, Refusal> {
-    let row = session.one(sql, parameters).await?;
+    let row = session.one(question, parameters).await?;
     let value: Option<i64> = session.value(&row, 0)?;
     Ok(u64::try_from(value.unwrap_or(0)).unwrap_or(0))
 }
@@ -132,15 +131,8 @@ mod tests {
     #[test]
     fn the_sql_for_accounts_is_read_as_one_value() {
         assert_eq!(
-            accounts_sql("SELECT count(*) FROM pegawai -- aktif"),
-            "SELECT /* pantau */ (SELECT count(*) FROM pegawai -- aktif\n)::bigint"
+            accounts_question("SELECT count(*) FROM pegawai -- aktif"),
+            "(SELECT count(*) FROM pegawai -- aktif\n)::bigint"
         );
-    }
-
-    #[test]
-    fn every_question_bears_the_marker() {
-        for sql in [OVERVIEW_SQL, DATABASES_SQL, SIZE_SQL, &accounts_sql("SELECT 1")] {
-            assert!(sql.contains(super::super::statements::MARKER), "{sql}");
-        }
     }
 }

@@ -1,6 +1,17 @@
-//! Why a database refuses, in a machine's word for the ledger and in a sentence for a person.
+//! Why a database refuses: what that says about its state, in a machine's word for the ledger, and in a
+//! sentence for a person.
+//!
+//! | refusal | state | because |
+//! | --- | --- | --- |
+//! | nothing listens, no answer in time, starting or stopping, connection broken | down | it serves nobody |
+//! | no connection left; SQLSTATE 53 (no resources), 58 and XX (its own errors) | degraded | it serves those who are in |
+//! | role not let in, any other SQLSTATE, does not speak as PostgreSQL, cannot be asked | cannot tell | the fault lies with our role, settings or machine |
+//!
+//! An outage has legal weight, so only what shows one says down ([`Refusal::state`]).
 
 use std::io;
+
+use crate::domain::State;
 
 /// Why a database did not answer as it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +32,8 @@ pub(crate) enum Refusal {
     Sqlstate(String),
     /// What answers does not speak as PostgreSQL does.
     Protocol,
+    /// The question did not leave this machine: a name that is not known, a limit of the agent's own.
+    NotAsked,
 }
 
 impl Refusal {
@@ -52,13 +65,34 @@ impl Refusal {
     }
 
     fn of_io(kind: io::ErrorKind) -> Refusal {
+        use io::ErrorKind as Kind;
         match kind {
             // A socket file that is not there: the server is stopped, or its folder is another.
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Refusal::ConnectRefused,
-            io::ErrorKind::TimedOut => Refusal::Timeout,
+            Kind::ConnectionRefused | Kind::NotFound => Refusal::ConnectRefused,
+            Kind::HostUnreachable | Kind::NetworkUnreachable => Refusal::ConnectRefused,
+            Kind::TimedOut => Refusal::Timeout,
             // The socket's folder or file is closed to the agent's user.
-            io::ErrorKind::PermissionDenied => Refusal::AuthFailed,
-            _ => Refusal::Closed,
+            Kind::PermissionDenied => Refusal::AuthFailed,
+            // `Other` is what the client library makes itself of bytes it cannot read.
+            Kind::InvalidData | Kind::InvalidInput | Kind::Other => Refusal::Protocol,
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => Refusal::Closed,
+            Kind::UnexpectedEof | Kind::NotConnected => Refusal::Closed,
+            _ => Refusal::NotAsked,
+        }
+    }
+
+    /// What it says about the state of the cluster (table of the module); `None`: it cannot be told.
+    pub(crate) fn state(&self) -> Option<State> {
+        match self {
+            Refusal::ConnectRefused | Refusal::Timeout | Refusal::StartingUp | Refusal::Closed => {
+                Some(State::Down)
+            }
+            Refusal::TooManyConnections => Some(State::Degraded),
+            Refusal::Sqlstate(code) => {
+                let own = ["53", "58", "XX"].iter().any(|class| code.starts_with(class));
+                own.then_some(State::Degraded)
+            }
+            Refusal::AuthFailed | Refusal::Protocol | Refusal::NotAsked => None,
         }
     }
 
@@ -73,6 +107,7 @@ impl Refusal {
             Refusal::Closed => "connection_lost".to_owned(),
             Refusal::Sqlstate(code) => format!("sqlstate_{}", code.to_ascii_lowercase()),
             Refusal::Protocol => "protocol".to_owned(),
+            Refusal::NotAsked => "not_asked".to_owned(),
         }
     }
 
@@ -107,6 +142,10 @@ impl Refusal {
             Refusal::Protocol => format!(
                 "what answers at {place} does not speak as PostgreSQL does: check host and port in \
                  [[postgres]]"
+            ),
+            Refusal::NotAsked => format!(
+                "{place} cannot be asked from here: check that its name is known on this machine and \
+                 that the agent's limit of open files is not reached"
             ),
         }
     }
@@ -154,6 +193,30 @@ mod tests {
     }
 
     #[test]
+    fn only_a_refusal_that_shows_an_outage_says_down() {
+        let sqlstate = |code: &str| Refusal::of_sqlstate(code).state();
+        for down in ["57P01", "57P02", "57P03", "57014"] {
+            assert_eq!(sqlstate(down), Some(State::Down), "{down}");
+        }
+        for degraded in ["53300", "53100", "58030", "XX001"] {
+            assert_eq!(sqlstate(degraded), Some(State::Degraded), "{degraded}");
+        }
+        for unknown in ["28P01", "28000", "3D000", "42501", "0A000"] {
+            assert_eq!(sqlstate(unknown), None, "{unknown}");
+        }
+        for (kind, state) in [
+            (io::ErrorKind::ConnectionRefused, Some(State::Down)),
+            (io::ErrorKind::ConnectionReset, Some(State::Down)),
+            (io::ErrorKind::TimedOut, Some(State::Down)),
+            (io::ErrorKind::PermissionDenied, None),
+            (io::ErrorKind::InvalidData, None),
+            (io::ErrorKind::OutOfMemory, None),
+        ] {
+            assert_eq!(Refusal::of_io(kind).state(), state, "{kind}");
+        }
+    }
+
+    #[test]
     fn a_missing_socket_is_a_stopped_server_and_a_closed_one_is_not() {
         assert_eq!(Refusal::of_io(io::ErrorKind::NotFound), Refusal::ConnectRefused);
         assert_eq!(Refusal::of_io(io::ErrorKind::ConnectionRefused), Refusal::ConnectRefused);
@@ -174,6 +237,7 @@ mod tests {
             Refusal::Closed,
             Refusal::Sqlstate("3D000".to_owned()),
             Refusal::Protocol,
+            Refusal::NotAsked,
         ] {
             let advice = refusal.advice(&config);
             assert!(advice.contains("/run/postgresql:5433"), "{advice}");

@@ -1,4 +1,6 @@
-//! One connection to a cluster: read only, every question bounded on both sides.
+//! One connection to a cluster: read only, every question bounded on both sides, and every one with the
+//! agent's marker. Questions are handed in without their `SELECT`: the session puts it before them,
+//! marker and all, so that none can go without. Setting up a session sends no statement.
 
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use tokio_postgres::{
 };
 
 use super::refusal::Refusal;
+use crate::domain::OWN_SELECT;
 
 /// A connection is made within this time or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,23 +69,24 @@ impl Session {
         !self.client.is_closed()
     }
 
-    /// All rows of an answer.
+    /// All rows of an answer; `question`: the statement without its `SELECT`.
     pub(super) async fn all(
         &self,
-        sql: &str,
+        question: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Refusal> {
-        let rows = timeout(ANSWER_TIMEOUT, self.client.query_typed(sql, parameters)).await;
+        let sql = format!("{OWN_SELECT} {question}");
+        let rows = timeout(ANSWER_TIMEOUT, self.client.query_typed(&sql, parameters)).await;
         rows.map_err(|_| Refusal::Timeout)?.map_err(|error| refused(&error, self.has_password))
     }
 
-    /// The first row of an answer that has at least one.
+    /// As [`Session::all`], the first row of an answer that has at least one.
     pub(super) async fn one(
         &self,
-        sql: &str,
+        question: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Row, Refusal> {
-        self.all(sql, parameters).await?.into_iter().next().ok_or(Refusal::Protocol)
+        self.all(question, parameters).await?.into_iter().next().ok_or(Refusal::Protocol)
     }
 
     /// One column of a row; a type that does not fit is an answer we cannot use, never a panic.

@@ -5,11 +5,12 @@
 //! Hence the first sample is only a baseline; a counter that fell, or whose entry is younger than the
 //! sample before, counts from 0; an entry that vanished took the calls of its last seconds with it, and
 //! that is declared as a gap. Calls between an agent's stop and its next start stand in no difference
-//! either; the gap declared at each start says so.
+//! either: an agent that ran before declares them at its first sample. One that never ran begins there
+//! and has nothing to declare.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{Gap, GapReason, StatementDelta};
+use crate::domain::{Gap, GapReason, StatementDelta, is_own_statement};
 
 /// Statements read per sample, those with the most calls first: PostgreSQL's own default of
 /// `pg_stat_statements.max`.
@@ -21,27 +22,25 @@ pub(super) const TEXTS_MAX: usize = 1_000;
 /// Characters of a text that are read: as much as a template may hold on the wire.
 const TEXT_CHARS_MAX: usize = 4_000;
 
-/// Stands in every statement of ours, so that it is not counted as one of the application's.
-pub(super) const MARKER: &str = "/* pantau */";
-
 /// Losses of single entries are declared together, this long after the first of them.
 const LOSS_DECLARED_AFTER_MS: i64 = 3_600_000;
 
-/// How this server's view is asked, chosen by the columns found in it and not by a version.
+/// How this server's view is asked, chosen by the columns found in it and not by a version; questions as
+/// [`Session::all`](super::session::Session::all) takes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct View {
     /// `$1`: names of databases, all when empty. Gives user, database, statement, calls, microseconds,
     /// rows, time of the entry's begin.
-    pub counters_sql: String,
+    pub counters: String,
     /// `$1`: statements. Gives user, database, statement, text, name of the database.
-    pub texts_sql: String,
+    pub texts: String,
     /// Counts statements of others that are hidden from this role; `None` where the view cannot tell.
-    pub hidden_sql: Option<String>,
+    pub hidden: Option<String>,
 }
 
 impl View {
     /// Finds the view and its columns. No rows: the extension is not in this database.
-    pub(super) const FIND_SQL: &str = "SELECT /* pantau */ n.nspname::text, a.attname::text \
+    pub(super) const FIND: &str = "n.nspname::text, a.attname::text \
         FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace \
         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'pg_stat_statements' \
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
@@ -55,28 +54,29 @@ impl View {
         let time = ["total_exec_time", "total_time"].into_iter().find(|name| has(name))?;
         let schema = format!("\"{}\"", schema.replace('"', "\"\""));
         let id = if has("queryid") { "s.queryid" } else { "hashtext(s.query)::bigint" };
-        let texts = format!("{schema}.pg_stat_statements");
-        let counters = if has("queryid") { format!("{texts}(false)") } else { texts.clone() };
+        let with_texts = format!("{schema}.pg_stat_statements");
+        let entries =
+            if has("queryid") { format!("{with_texts}(false)") } else { with_texts.clone() };
         let since = if has("stats_since") {
             "coalesce(extract(epoch FROM min(s.stats_since)) * 1000, 0)::bigint"
         } else {
             "0::bigint"
         };
-        let counters_sql = format!(
-            "SELECT {MARKER} s.userid, s.dbid, {id}, sum(s.calls)::bigint, \
+        let counters = format!(
+            "s.userid, s.dbid, {id}, sum(s.calls)::bigint, \
              round(sum(s.{time}) * 1000)::bigint, sum(s.rows)::bigint, {since} \
-             FROM {counters} s JOIN pg_database d ON d.oid = s.dbid \
+             FROM {entries} s JOIN pg_database d ON d.oid = s.dbid \
              WHERE {id} IS NOT NULL AND ($1::text[] = '{{}}' OR d.datname::text = ANY($1)) \
              GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT {STATEMENTS_MAX}"
         );
-        let texts_sql = format!(
-            "SELECT {MARKER} s.userid, s.dbid, {id}, left(s.query, {TEXT_CHARS_MAX}), \
-             d.datname::text FROM {texts} s JOIN pg_database d ON d.oid = s.dbid \
+        let texts = format!(
+            "s.userid, s.dbid, {id}, left(s.query, {TEXT_CHARS_MAX}), \
+             d.datname::text FROM {with_texts} s JOIN pg_database d ON d.oid = s.dbid \
              WHERE {id} = ANY($1)"
         );
-        let hidden_sql = has("queryid")
-            .then(|| format!("SELECT {MARKER} count(*) FROM {counters} s WHERE s.queryid IS NULL"));
-        Some(View { counters_sql, texts_sql, hidden_sql })
+        let hidden =
+            has("queryid").then(|| format!("count(*) FROM {entries} s WHERE s.queryid IS NULL"));
+        Some(View { counters, texts, hidden })
     }
 }
 
@@ -151,6 +151,8 @@ pub(super) struct Changes {
 /// The sample before.
 #[derive(Debug, Default)]
 pub(super) struct Baseline {
+    /// Until when an agent that ran before is sure to have counted.
+    watched_until_ms: Option<i64>,
     before: Option<Before>,
     own: HashSet<Key>,
     losses: Option<(i64, u64)>,
@@ -164,6 +166,11 @@ struct Before {
 }
 
 impl Baseline {
+    /// `watched_until_ms`: as [`ClusterSampler::new`](super::ClusterSampler::new).
+    pub(super) fn new(watched_until_ms: Option<i64>) -> Baseline {
+        Baseline { watched_until_ms, ..Baseline::default() }
+    }
+
     /// Compares what was read now; `all_read`: fewer rows than the limit came.
     pub(super) fn compare(
         &self,
@@ -205,7 +212,7 @@ impl Baseline {
         let mut deltas = Vec::with_capacity(counted.len());
         for (key, delta) in counted {
             match texts.get(&key) {
-                Some((text, _)) if text.contains(MARKER) => {
+                Some((text, _)) if is_own_statement(text) => {
                     self.own.insert(key);
                 }
                 Some((text, database)) => deltas.push(StatementDelta {
@@ -228,7 +235,7 @@ impl Baseline {
         (deltas, gaps)
     }
 
-    /// What could not be counted. At the first sample: everything before it. Later: at once when most
+    /// What could not be counted. At the first sample: what happened while no agent ran. Later: at once when most
     /// of the view is gone (a reset), else gathered over an hour (evictions).
     fn losses(&mut self, source: &str, changes: &Changes) -> Vec<Gap> {
         let gap = |from_ms, amount, detail: &str| Gap {
@@ -240,12 +247,15 @@ impl Baseline {
             amount,
         };
         let Some(before) = &self.before else {
-            let detail = "calls of statements before the agent's start stand in no sample";
-            return vec![gap(0, 0, detail)];
+            let detail = "calls made in this time are not in the figures of pg_stat_statements: no \
+                          agent watched it";
+            let from_ms = self.watched_until_ms.map(|from_ms| from_ms.min(changes.at_ms));
+            return from_ms.map(|from_ms| gap(from_ms, 0, detail)).into_iter().collect();
         };
         if changes.lost.saturating_mul(2) > before.counters.len() as u64 {
             self.losses = None;
-            let detail = "pg_stat_statements was reset: calls of the last seconds before are lost";
+            let detail =
+                "calls made just before a reset of pg_stat_statements are not in its figures";
             return vec![gap(before.at_ms, changes.lost, detail)];
         }
         if changes.lost > 0 {
@@ -257,8 +267,8 @@ impl Baseline {
                 if changes.at_ms.saturating_sub(from_ms) >= LOSS_DECLARED_AFTER_MS =>
             {
                 self.losses = None;
-                let detail = "pg_stat_statements is full and forgot statements; raise \
-                              pg_stat_statements.max";
+                let detail = "pg_stat_statements is full and forgot statements: some of their calls \
+                              are not in its figures; raise pg_stat_statements.max";
                 vec![gap(from_ms, amount, detail)]
             }
             _ => Vec::new(),

@@ -47,7 +47,7 @@ impl NoView {
 /// Finds the view in the database connected to, and whether it shows the statements of all roles.
 pub(super) async fn find(session: &Session, settings: &ClusterSettings) -> Result<View, NoView> {
     let refused = |refusal| NoView::refused(&refusal, settings);
-    let rows = session.all(View::FIND_SQL, &[]).await.map_err(refused)?;
+    let rows = session.all(View::FIND, &[]).await.map_err(refused)?;
     let mut schema = String::new();
     let mut columns = Vec::new();
     for row in &rows {
@@ -55,8 +55,8 @@ pub(super) async fn find(session: &Session, settings: &ClusterSettings) -> Resul
         columns.push(session.value(row, 1).map_err(refused)?);
     }
     let view = choose(&schema, &columns, settings).map_err(NoView::quiet)?;
-    if let Some(sql) = &view.hidden_sql {
-        let row = session.one(sql, &[]).await.map_err(refused)?;
+    if let Some(hidden) = &view.hidden {
+        let row = session.one(hidden, &[]).await.map_err(refused)?;
         let hidden: i64 = session.value(&row, 0).map_err(refused)?;
         if hidden > 0 {
             let role = role(settings);
@@ -93,7 +93,7 @@ pub(super) async fn counters(
 ) -> Result<HashMap<Key, Counters>, NoView> {
     let refused = |refusal| NoView::refused(&refusal, settings);
     let names = (&settings.databases as _, Type::TEXT_ARRAY);
-    let rows = session.all(&view.counters_sql, &[names]).await.map_err(refused)?;
+    let rows = session.all(&view.counters, &[names]).await.map_err(refused)?;
     rows.iter().map(|row| counted(session, row)).collect::<Result<_, _>>().map_err(refused)
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn texts(
     }
     let refused = |refusal| NoView::refused(&refusal, settings);
     let ids: Vec<i64> = statements.iter().map(|(key, _)| key.statement).collect();
-    let rows = session.all(&view.texts_sql, &[(&ids, Type::INT8_ARRAY)]).await.map_err(refused)?;
+    let rows = session.all(&view.texts, &[(&ids, Type::INT8_ARRAY)]).await.map_err(refused)?;
     rows.iter().map(|row| text(session, row)).collect::<Result<_, _>>().map_err(refused)
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::OWN_SELECT;
 
 fn key(statement: i64) -> Key {
     Key { user: 10, database: 5, statement }
@@ -31,12 +32,25 @@ fn texts(changes: &Changes) -> HashMap<Key, (String, String)> {
 }
 
 #[test]
-fn the_first_sample_counts_nothing_and_declares_what_it_cannot_know() {
-    let mut baseline = Baseline::default();
+fn the_first_sample_counts_nothing_and_declares_the_time_when_no_agent_ran() {
+    let mut baseline = Baseline::new(Some(20_000));
     let (counted, gaps) = sample(&mut baseline, view(&[(1, 100)]), 60_000);
     assert!(counted.is_empty());
-    assert_eq!((gaps.len(), gaps[0].from_ms, gaps[0].to_ms), (1, 0, 60_000));
+    assert_eq!((gaps.len(), gaps[0].from_ms, gaps[0].to_ms), (1, 20_000, 60_000));
     assert_eq!(gaps[0].reason, GapReason::BaselineLost);
+    assert!(sample(&mut baseline, view(&[(1, 100)]), 120_000).1.is_empty());
+}
+
+#[test]
+fn an_agent_that_never_ran_before_has_nothing_to_declare() {
+    let (counted, gaps) = sample(&mut Baseline::new(None), view(&[(1, 100)]), 60_000);
+    assert!(counted.is_empty() && gaps.is_empty());
+}
+
+#[test]
+fn after_a_clock_set_back_the_time_without_an_agent_does_not_end_before_it_begins() {
+    let (_, gaps) = sample(&mut Baseline::new(Some(90_000)), view(&[(1, 100)]), 60_000);
+    assert_eq!((gaps[0].from_ms, gaps[0].to_ms), (60_000, 60_000));
 }
 
 #[test]
@@ -130,7 +144,7 @@ fn our_own_statements_are_not_counted_and_not_asked_for_again() {
     let mut baseline = Baseline::default();
     sample(&mut baseline, view(&[(1, 100)]), 0);
     let changes = baseline.compare(view(&[(1, 110)]), true, 60_000);
-    let own = HashMap::from([(key(1), (format!("SELECT {MARKER} 1"), "epns_prod".to_owned()))]);
+    let own = HashMap::from([(key(1), (format!("{OWN_SELECT} 1"), "epns_prod".to_owned()))]);
     assert!(baseline.settle("utama", changes, &own).0.is_empty());
     assert!(baseline.compare(view(&[(1, 120)]), true, 120_000).counted.is_empty());
 }
@@ -142,25 +156,16 @@ fn columns(names: &[&str]) -> Vec<String> {
 #[test]
 fn columns_are_chosen_by_what_the_view_has() {
     let old = View::choose("public", &columns(&["query", "calls", "total_time", "rows"])).unwrap();
-    assert!(old.counters_sql.contains("sum(s.total_time)"));
-    assert!(old.counters_sql.contains("hashtext(s.query)"));
-    assert!(old.counters_sql.contains("\"public\".pg_stat_statements s"));
-    assert_eq!(old.hidden_sql, None);
+    assert!(old.counters.contains("sum(s.total_time)"));
+    assert!(old.counters.contains("hashtext(s.query)"));
+    assert!(old.counters.contains("\"public\".pg_stat_statements s"));
+    assert_eq!(old.hidden, None);
     let new =
         View::choose("e\"x", &columns(&["queryid", "total_exec_time", "stats_since"])).unwrap();
-    assert!(new.counters_sql.contains("sum(s.total_exec_time)"));
-    assert!(new.counters_sql.contains("\"e\"\"x\".pg_stat_statements(false)"));
-    assert!(new.counters_sql.contains("min(s.stats_since)"));
+    assert!(new.counters.contains("sum(s.total_exec_time)"));
+    assert!(new.counters.contains("\"e\"\"x\".pg_stat_statements(false)"));
+    assert!(new.counters.contains("min(s.stats_since)"));
     assert_eq!(View::choose("public", &columns(&["calls", "elapsed"])), None);
-}
-
-#[test]
-fn every_statement_of_ours_bears_the_marker() {
-    let view = View::choose("public", &columns(&["queryid", "total_time"])).unwrap();
-    let hidden = view.hidden_sql.unwrap();
-    for sql in [View::FIND_SQL, &view.counters_sql, &view.texts_sql, &hidden] {
-        assert!(sql.contains(MARKER), "{sql}");
-    }
 }
 
 proptest::proptest! {
