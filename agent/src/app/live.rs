@@ -44,9 +44,14 @@ impl Live {
     pub(super) fn set_databases(&mut self, samples: &[DatabaseSample]) {
         for sample in samples {
             let key = (sample.cluster.clone(), sample.database.clone());
-            if self.databases.contains_key(&key) || self.databases.len() < DATABASES_MAX {
-                self.databases.insert(key, sample.clone());
+            let before = self.databases.get(&key);
+            if before.is_none() && self.databases.len() >= DATABASES_MAX {
+                continue;
             }
+            // Asked less often: the last answer is the newest state until the next one.
+            let size_bytes = sample.size_bytes.or(before.and_then(|b| b.size_bytes));
+            let accounts = sample.accounts.or(before.and_then(|b| b.accounts));
+            self.databases.insert(key, DatabaseSample { size_bytes, accounts, ..sample.clone() });
         }
     }
 
@@ -122,6 +127,17 @@ mod tests {
         live.set_problems("host", vec![]);
         live.publish(vec![], 9);
         assert_eq!(state.borrow().problems.len(), 1);
+    }
+
+    #[test]
+    fn a_size_that_is_not_asked_each_time_stays_until_it_is_asked_again() {
+        let (mut live, state) = Live::new(Arc::new(Notify::new()));
+        for (size_bytes, commits) in [(Some(7), 1), (None, 2)] {
+            live.set_databases(&[DatabaseSample { size_bytes, commits, ..Default::default() }]);
+        }
+        live.publish(vec![], 9);
+        let shown = state.borrow().databases.clone();
+        assert_eq!((shown[0].size_bytes, shown[0].commits), (Some(7), 2));
     }
 
     #[tokio::test]
