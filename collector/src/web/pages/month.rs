@@ -1,17 +1,16 @@
 //! The part of a site's page that is of the running month: availability, databases, errors, queries,
 //! losses.
 
-use super::figures;
 use crate::{
     availability,
     config::Site,
     domain::{
         availability::{Interval, State, Target},
-        batch::{Origin, QuerySource},
+        batch::Origin,
         period::Period,
         summary::{DatabaseSummary, ErrorSummary, GapSummary, QueryOrder, QuerySummary, Server},
     },
-    labels::{Labels, reasons},
+    labels::{Labels, classes, reasons},
     web::{format::Format, shares},
 };
 
@@ -101,7 +100,10 @@ pub struct DatabaseView {
 pub struct ErrorView {
     pub fingerprint: String,
     pub template: String,
+    /// In words.
     pub class: String,
+    /// The class itself, and the SQLSTATE where there is one.
+    pub class_raw: String,
     pub count: String,
     pub estimated: Option<String>,
     pub last: String,
@@ -128,7 +130,10 @@ pub struct GapView {
     pub source: String,
     pub from: String,
     pub to: String,
+    /// In words.
     pub reason: String,
+    /// The reason itself.
+    pub reason_raw: String,
     pub detail: String,
 }
 
@@ -184,7 +189,7 @@ impl Page<'_> {
         let points = shares::basis_points(&availability::shares(&facts.ledger, target));
         let share = |(state, points): (State, u32)| ShareView {
             state: state.as_str(),
-            word: figures::target_state(state, self.l),
+            word: self.l.state(state),
             text: self.format.basis_points(points),
         };
         let troubles = intervals.iter().filter(|interval| interval.state != State::Up);
@@ -218,7 +223,7 @@ impl Page<'_> {
     }
 
     fn title(&self, interval: &Interval) -> String {
-        let word = figures::target_state(interval.state, self.l);
+        let word = self.l.state(interval.state);
         let from = self.format.time(interval.period.from_ms, self.site);
         let to = self.format.time(interval.period.to_ms, self.site);
         format!("{word}: {from} – {to} {}", reasons::text(&interval.reason, self.l))
@@ -227,7 +232,7 @@ impl Page<'_> {
     fn interval(&self, interval: &Interval) -> IntervalView {
         IntervalView {
             state: interval.state.as_str(),
-            word: figures::target_state(interval.state, self.l),
+            word: self.l.state(interval.state),
             from: self.format.time(interval.period.from_ms, self.site),
             to: self.format.time(interval.period.to_ms, self.site),
             span: self.format.span(interval.period.len_ms()),
@@ -255,13 +260,13 @@ impl Page<'_> {
     }
 
     fn error(&self, error: &ErrorSummary) -> ErrorView {
-        let class = [&error.class, &error.sqlstate];
-        let class: Vec<_> =
-            class.iter().filter(|word| !word.is_empty()).map(|w| w.as_str()).collect();
+        let raw = [error.class.as_str(), error.sqlstate.as_str()];
+        let raw: Vec<_> = raw.into_iter().filter(|word| !word.is_empty()).collect();
         ErrorView {
             fingerprint: error.fingerprint.clone(),
             template: error.template.clone(),
-            class: class.join(" "),
+            class: classes::text(&error.class, self.l).to_owned(),
+            class_raw: raw.join(" "),
             count: self.format.integer(error.count),
             estimated: (error.estimated > 0).then(|| self.format.integer(error.estimated)),
             last: self.format.time(error.last_ms, self.site),
@@ -282,10 +287,7 @@ impl Page<'_> {
             mean: time(query.mean_us),
             p95: query.p95_us.map(time),
             max: query.max_us.map(time),
-            source: match query.source {
-                QuerySource::Log => self.l.source_log,
-                QuerySource::StatementsView => self.l.source_view,
-            },
+            source: self.l.source(query.source),
         }
     }
 
@@ -295,6 +297,7 @@ impl Page<'_> {
             from: self.format.time(gap.from_ms, self.site),
             to: self.format.time(gap.to_ms, self.site),
             reason: reasons::text(&gap.reason, self.l),
+            reason_raw: gap.reason.clone(),
             detail: gap.detail.clone(),
         }
     }

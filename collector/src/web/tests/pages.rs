@@ -149,6 +149,7 @@ async fn errors_and_queries_of_the_month_are_shown_with_their_counts() {
     let page = browser.get("/site/gorontalo/month").await;
     assert!(page.contains("deadlock detected") && page.contains("<b>1.234</b>"), "{}", page.text);
     assert!(page.contains("SELECT * FROM paket") && page.contains("transaksi gagal"));
+    assert!(page.contains("title=\"database.deadlock 40P01\">deadlock (saling mengunci)<"));
     let english = browser.get("/site/gorontalo?lang=en").await;
     assert!(english.contains("<b>1,234</b>") && english.contains("lang=\"en\""));
 }
