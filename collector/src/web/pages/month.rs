@@ -5,7 +5,7 @@ use crate::{
     availability,
     config::Site,
     domain::{
-        availability::{Interval, State, Target},
+        availability::{Interval, Shares, State, Target},
         batch::Origin,
         period::Period,
         summary::{DatabaseSummary, ErrorSummary, GapSummary, QueryOrder, QuerySummary, Server},
@@ -54,6 +54,8 @@ pub struct TargetView {
     pub name: &'static str,
     pub bar: Vec<Piece>,
     pub shares: Vec<ShareView>,
+    /// Over the time since it is watched; `None` when nothing was measured.
+    pub measured: Option<MeasuredView>,
     pub intervals: Vec<IntervalView>,
     /// Intervals that are not listed.
     pub more: usize,
@@ -72,6 +74,14 @@ pub struct ShareView {
     pub state: &'static str,
     pub word: &'static str,
     pub text: String,
+}
+
+/// Availability over the measured time: what a site shows that is watched only since some day.
+pub struct MeasuredView {
+    pub available: String,
+    pub misses: bool,
+    pub span: String,
+    pub since: String,
 }
 
 /// A time that was not up.
@@ -186,7 +196,8 @@ impl Page<'_> {
     fn target(&self, target: Target, facts: &Facts) -> TargetView {
         let intervals: Vec<_> =
             facts.ledger.iter().filter(|interval| interval.target == target).collect();
-        let points = shares::basis_points(&availability::shares(&facts.ledger, target));
+        let divided = availability::shares(&facts.ledger, target);
+        let points = shares::basis_points(&divided);
         let share = |(state, points): (State, u32)| ShareView {
             state: state.as_str(),
             word: self.l.state(state),
@@ -199,9 +210,22 @@ impl Page<'_> {
             name: self.l.target(target),
             bar: self.bar(&intervals, facts.period),
             shares: State::ALL.into_iter().zip(points).filter(|(_, p)| *p > 0).map(share).collect(),
+            measured: self.measured(&divided, &intervals),
             intervals: troubles.iter().take(INTERVALS_MAX).map(|one| self.interval(one)).collect(),
             more: troubles.len().saturating_sub(INTERVALS_MAX),
         }
+    }
+
+    fn measured(&self, divided: &Shares, intervals: &[&Interval]) -> Option<MeasuredView> {
+        let available = divided.available_of_measured()?;
+        let known = |interval: &&&Interval| interval.state != State::Unknown;
+        let since_ms = intervals.iter().filter(known).map(|one| one.period.from_ms).min()?;
+        Some(MeasuredView {
+            available: self.format.basis_points(available),
+            misses: divided.misses(self.site.availability_target_permille),
+            span: self.format.span(divided.measured_ms()),
+            since: self.format.time(since_ms, self.site),
+        })
     }
 
     /// The whole month from left to right; what has not passed stays empty. Of more pieces than can be
@@ -294,11 +318,19 @@ impl Page<'_> {
     fn gap(&self, gap: &GapSummary) -> GapView {
         GapView {
             source: format!("{} · {}", gap.agent, gap.source),
-            from: self.format.time(gap.from_ms, self.site),
+            from: self.beginning(gap.from_ms),
             to: self.format.time(gap.to_ms, self.site),
             reason: reasons::text(&gap.reason, self.l),
             reason_raw: gap.reason.clone(),
             detail: gap.detail.clone(),
+        }
+    }
+
+    /// A loss may reach back to before the agent was there: then it begins nowhere.
+    fn beginning(&self, from_ms: i64) -> String {
+        match from_ms {
+            ..=0 => self.l.before_watching.to_owned(),
+            _ => self.format.time(from_ms, self.site),
         }
     }
 

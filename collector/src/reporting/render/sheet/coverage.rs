@@ -117,7 +117,10 @@ fn gaps(model: &Model, clock: &Clock) -> Table {
                 let reason = reasons::text(&gap.reason, words());
                 vec![
                     text::line(&format!("{} {}", gap.agent, gap.source), 80),
-                    clock.short(gap.from_ms),
+                    match gap.from_ms {
+                        ..=0 => words().before_watching.to_owned(),
+                        _ => clock.short(gap.from_ms),
+                    },
                     clock.short(gap.to_ms),
                     match gap.detail.is_empty() {
                         true => reason,
