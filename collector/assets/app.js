@@ -13,6 +13,8 @@ document.addEventListener("htmx:after:request", (event) => {
 
 const CHART_HEIGHT_PX = 190;
 const CHARTS_REFRESH_MS = 5 * 60 * 1000;
+// A newcomer waits for its first figures.
+const CHARTS_EMPTY_REFRESH_MS = 15 * 1000;
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -23,17 +25,34 @@ function clock(s, zone) {
   return uPlot.tzDate(new Date(s * 1000), zone).toTimeString().slice(0, 5);
 }
 
+function written(value, digits) {
+  const options = { maximumFractionDigits: digits };
+  return new Intl.NumberFormat(document.documentElement.lang, options).format(value);
+}
+
+// A value alone between two holes makes no line; it is drawn as a dot.
+function alone(plot, line) {
+  const values = plot.data[line];
+  const is = (at) => values[at] != null;
+  return values.flatMap((_, at) => (is(at) && !is(at - 1) && !is(at + 1) ? [at] : []));
+}
+
 function axes(unit, zone) {
-  const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
   const line = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 } };
-  const values = (_, ticks) => ticks.map((tick) => `${number.format(tick)} ${unit}`);
+  const values = (_, ticks) => ticks.map((tick) => `${written(tick, 3)} ${unit}`);
   const clocks = (_, ticks) => ticks.map((tick) => clock(tick, zone));
   return [{ ...line, values: clocks }, { ...line, values, size: 80 }];
 }
 
+// Gives whether there was anything to draw; until there is, words stand in the chart's place.
 function draw(host, title, unit, at, lines) {
   const place = host.appendChild(document.createElement("div"));
   place.className = "chart";
+  if (lines.every(([, values]) => values.every((value) => value == null))) {
+    place.append(Object.assign(document.createElement("b"), { textContent: title }));
+    place.append(Object.assign(document.createElement("p"), { textContent: host.dataset.empty }));
+    return false;
+  }
   const options = {
     title,
     width: place.clientWidth - 18,
@@ -45,7 +64,8 @@ function draw(host, title, unit, at, lines) {
       { label: host.dataset.time, value: (_, s) => (s == null ? "–" : clock(s, host.dataset.zone)) },
       ...lines.map(([label, , stroke, dash]) => ({
         label, dash, stroke: colour(stroke), width: 2, spanGaps: false,
-        value: (_, y) => (y == null ? "–" : `${y.toFixed(1)} ${unit}`),
+        points: { filter: alone },
+        value: (_, y) => (y == null ? "–" : `${written(y, 2)} ${unit}`),
       })),
     ],
   };
@@ -53,6 +73,7 @@ function draw(host, title, unit, at, lines) {
   new ResizeObserver(() => {
     plot.setSize({ width: place.clientWidth - 18, height: CHART_HEIGHT_PX });
   }).observe(place);
+  return true;
 }
 
 function scale(values, factor) {
@@ -70,25 +91,25 @@ async function charts(host) {
   } catch {
     note.textContent = words.failed;
     note.hidden = false;
-    return;
+    return false;
   }
-  const known = [...series.cpu_permille, ...series.sent_bytes_per_s].some((v) => v != null);
-  note.textContent = words.empty;
-  note.hidden = known;
+  note.hidden = true;
   host.querySelectorAll(".chart").forEach((old) => old.remove());
-  if (!known) return;
   const at = scale(series.at_ms, 1e-3);
-  draw(host, `${words.cpu} · ${words.memory}`, "%", at, [
+  const used = draw(host, `${words.cpu} · ${words.memory}`, "%", at, [
     [words.cpu, scale(series.cpu_permille, 0.1), "--link"],
     [words.memory, scale(series.memory_permille, 0.1), "--silent"],
   ]);
-  draw(host, `${words.up} · ${words.down}`, "Mbit/s", at, [
+  const moved = draw(host, `${words.up} · ${words.down}`, "Mbit/s", at, [
     [words.up, scale(series.sent_bytes_per_s, 8e-6), "--degraded", [4, 4]],
     [words.down, scale(series.received_bytes_per_s, 8e-6), "--up"],
   ]);
+  return used && moved;
 }
 
-for (const host of document.querySelectorAll("[data-series]")) {
-  charts(host);
-  setInterval(() => charts(host), CHARTS_REFRESH_MS);
+async function keep(host) {
+  const complete = await charts(host);
+  setTimeout(() => keep(host), complete ? CHARTS_REFRESH_MS : CHARTS_EMPTY_REFRESH_MS);
 }
+
+document.querySelectorAll("[data-series]").forEach(keep);

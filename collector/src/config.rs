@@ -4,6 +4,7 @@
 use std::{
     fmt,
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -234,6 +235,16 @@ impl fmt::Debug for TypedWebhook {
 const INGEST_DEFAULT: &str = "127.0.0.1:7411";
 /// Default of `web`.
 const WEB_DEFAULT: &str = "127.0.0.1:7480";
+/// Allowed `thresholds.hysteresis_percent`: more would keep an alert open long after its cause is gone.
+const HYSTERESIS_PERCENT: RangeInclusive<u32> = 0..=20;
+/// Allowed `thresholds.hold_s`; 0 alerts at once.
+const HOLD_S: RangeInclusive<u32> = 0..=3_600;
+/// Allowed `thresholds.down_after_s`.
+const DOWN_AFTER_S: RangeInclusive<u32> = 1..=3_600;
+/// Allowed `thresholds.silent_after_s`: longer than the 30 s between an agent's signs of life.
+const SILENT_AFTER_S: RangeInclusive<u32> = 40..=86_400;
+/// Why it cannot be less.
+const SILENT_AFTER_UNIT: &str = "seconds (an agent gives a sign of life every 30 s)";
 /// Default of `fold_interval_s`; allowed 1-3600.
 const FOLD_INTERVAL_DEFAULT_S: u64 = 30;
 
@@ -311,6 +322,17 @@ impl Thresholds {
                     "thresholds.{key}_warning_percent = {warning} and {key}_critical_percent = \
                      {critical}: allowed are 1 to 100, the warning not above the critical one"
                 );
+            }
+        }
+        for (key, value, allowed, unit) in [
+            ("hysteresis_percent", self.hysteresis_percent, HYSTERESIS_PERCENT, "percent points"),
+            ("hold_s", self.hold_s, HOLD_S, "seconds"),
+            ("down_after_s", self.down_after_s, DOWN_AFTER_S, "seconds"),
+            ("silent_after_s", self.silent_after_s, SILENT_AFTER_S, SILENT_AFTER_UNIT),
+        ] {
+            if !allowed.contains(&value) {
+                let (least, most) = allowed.into_inner();
+                bail!("thresholds.{key} = {value}: allowed are {least} to {most} {unit}");
             }
         }
         Ok(())
@@ -424,6 +446,28 @@ mod tests {
         for (text, expected) in cases {
             let error = format!("{:#}", Settings::parse(&text).unwrap_err());
             assert!(error.contains(expected), "{error} should name {expected}");
+        }
+    }
+
+    #[test]
+    fn thresholds_are_taken_within_their_bounds_and_refused_beyond() {
+        let bounds = [
+            ("hysteresis_percent", HYSTERESIS_PERCENT),
+            ("hold_s", HOLD_S),
+            ("down_after_s", DOWN_AFTER_S),
+            ("silent_after_s", SILENT_AFTER_S),
+        ];
+        let typed = |key: &str, value: u32| format!("{SMALL}\n[thresholds]\n{key} = {value}");
+        for (key, allowed) in bounds {
+            let (least, most) = allowed.into_inner();
+            assert!(Settings::parse(&typed(key, least)).is_ok(), "{key} = {least}");
+            assert!(Settings::parse(&typed(key, most)).is_ok(), "{key} = {most}");
+            for value in [least.checked_sub(1), most.checked_add(1)].into_iter().flatten() {
+                let error = format!("{:#}", Settings::parse(&typed(key, value)).unwrap_err());
+                let expected =
+                    format!("thresholds.{key} = {value}: allowed are {least} to {most} ");
+                assert!(error.contains(&expected), "{error} should say {expected}");
+            }
         }
     }
 

@@ -11,6 +11,11 @@ use crate::{config::Site, domain::text};
 /// Longest text in a table, in characters; JSON and CSV have it whole.
 const TABLE_TEXT_CHARS_MAX: usize = 90;
 
+/// Unit of durations in JSON and CSV, as a column's name ends; in a table it is [`TABLE_DURATION_SUFFIX`].
+const DURATION_SUFFIX: &str = "_us";
+/// Unit of durations in a table.
+const TABLE_DURATION_SUFFIX: &str = "_ms";
+
 /// The options that choose a form.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Output {
@@ -29,7 +34,7 @@ pub struct Listing {
     pub title: String,
     /// What is said when there are no rows.
     pub empty: &'static str,
-    /// Names of the columns, with their units.
+    /// Names of the columns, with their units; columns of durations end in [`DURATION_SUFFIX`].
     pub columns: Vec<&'static str>,
     /// As many cells each as there are columns.
     pub rows: Vec<Vec<Cell>>,
@@ -48,6 +53,8 @@ pub enum Cell {
     Number(i64),
     /// A share in hundredths of a percent.
     Percent(i64),
+    /// A duration in microseconds; people read it in milliseconds.
+    Duration(i64),
     /// An instant and what it is written as.
     Time(Instant),
 }
@@ -65,9 +72,9 @@ impl Cell {
         Cell::Text(text.into())
     }
 
-    /// A number that may not be known.
-    pub fn number(n: Option<i64>) -> Cell {
-        n.map_or(Cell::None, Cell::Number)
+    /// A duration in microseconds that may not be known.
+    pub fn duration(us: Option<i64>) -> Cell {
+        us.map_or(Cell::None, Cell::Duration)
     }
 
     /// The share of `part` in `whole`, cut and not rounded: 99.999 % is never shown as 100.
@@ -90,6 +97,7 @@ impl Cell {
             Cell::Text(given) => shortened(&text::one_line(given)),
             Cell::Number(n) => n.to_string(),
             Cell::Percent(p) => format!("{}.{:02} %", p / 100, p % 100),
+            Cell::Duration(us) => milliseconds(*us),
             Cell::Time(instant) => instant.people.clone(),
         }
     }
@@ -98,7 +106,7 @@ impl Cell {
         match self {
             Cell::None => String::new(),
             Cell::Text(given) => harmless_in_a_spreadsheet(text::one_line(given)),
-            Cell::Number(n) => n.to_string(),
+            Cell::Number(n) | Cell::Duration(n) => n.to_string(),
             Cell::Percent(p) => format!("{}.{:02}", p / 100, p % 100),
             Cell::Time(instant) => instant.programs.clone(),
         }
@@ -106,7 +114,7 @@ impl Cell {
 
     fn alignment(&self) -> CellAlignment {
         match self {
-            Cell::Number(_) | Cell::Percent(_) => CellAlignment::Right,
+            Cell::Number(_) | Cell::Percent(_) | Cell::Duration(_) => CellAlignment::Right,
             _ => CellAlignment::Left,
         }
     }
@@ -153,7 +161,7 @@ impl Listing {
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING);
-        table.set_header(self.columns.iter().map(|name| name.to_uppercase()));
+        table.set_header(self.columns.iter().map(|name| heading(name)));
         for row in &self.rows {
             let cells = row
                 .iter()
@@ -171,6 +179,25 @@ impl Listing {
         }
         let bytes = writer.into_inner().context("cannot write CSV")?;
         String::from_utf8(bytes).context("cannot write CSV")
+    }
+}
+
+/// A column's name above a table.
+fn heading(name: &str) -> String {
+    match name.strip_suffix(DURATION_SUFFIX) {
+        Some(stem) => format!("{stem}{TABLE_DURATION_SUFFIX}").to_uppercase(),
+        None => name.to_uppercase(),
+    }
+}
+
+/// Microseconds as milliseconds: exact below 10 ms, where a query's own time is; tenths below a second,
+/// then whole ones.
+fn milliseconds(us: i64) -> String {
+    let tenths = us.saturating_add(50) / 100;
+    match us {
+        ..10_000 => format!("{}.{:03}", us / 1_000, us.max(0) % 1_000),
+        10_000..1_000_000 => format!("{}.{}", tenths / 10, tenths % 10),
+        _ => (us.saturating_add(500) / 1_000).to_string(),
     }
 }
 
@@ -241,6 +268,29 @@ mod tests {
         assert_eq!(instant.people, "2026-11-22 00:30:00 WIT");
         assert_eq!(instant.programs, "2026-11-22T00:30:00+09:00");
         assert_eq!(Cell::time(0, &jayapura()), Cell::None);
+    }
+
+    #[test]
+    fn people_read_milliseconds_and_programs_microseconds() {
+        let shown = |us| Cell::Duration(us).people();
+        let table = [
+            (0, "0.000"),
+            (7, "0.007"),
+            (1_234, "1.234"),
+            (9_999, "9.999"),
+            (12_349, "12.3"),
+            (999_949, "999.9"),
+            (1_000_500, "1001"),
+            (3_600_000_000, "3600000"),
+        ];
+        for (us, expected) in table {
+            assert_eq!(shown(us), expected, "{us}");
+        }
+        assert_eq!(Cell::Duration(1_234).programs(), "1234");
+        assert_eq!(
+            (heading("mean_us"), heading("rows")),
+            ("MEAN_MS".to_owned(), "ROWS".to_owned())
+        );
     }
 
     #[test]

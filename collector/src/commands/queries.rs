@@ -1,4 +1,5 @@
-//! `queries`: queries of a site by how often they ran or how long they took.
+//! `queries`: queries of a site by how often they ran or how long they took. A query that both sources
+//! know (log and `pg_stat_statements`) stands in two rows; they are not added up.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -63,11 +64,12 @@ fn listing(site: &Site, period: Period, queries: &[QuerySummary]) -> Listing {
     let row = |query: &QuerySummary| {
         vec![
             Cell::Number(query.calls),
-            Cell::Number(query.total_us),
-            Cell::Number(query.mean_us),
-            Cell::number(query.p95_us),
-            Cell::number(query.max_us),
+            Cell::Duration(query.total_us),
+            Cell::Duration(query.mean_us),
+            Cell::duration(query.p95_us),
+            Cell::duration(query.max_us),
             Cell::Number(query.rows),
+            Cell::text(query.source.as_str()),
             Cell::text(&query.database),
             Cell::text(&query.template),
             Cell::text(&query.fingerprint),
@@ -83,6 +85,7 @@ fn listing(site: &Site, period: Period, queries: &[QuerySummary]) -> Listing {
             "p95_us",
             "max_us",
             "rows",
+            "source",
             "database",
             "statement",
             "fingerprint",

@@ -107,3 +107,60 @@ pub struct Shares {
     pub maintenance_ms: i64,
     pub unknown_ms: i64,
 }
+
+impl Shares {
+    /// Time in which the state was known.
+    pub fn measured_ms(&self) -> i64 {
+        let known = [self.up_ms, self.down_ms, self.degraded_ms, self.maintenance_ms];
+        known.into_iter().fold(0, i64::saturating_add)
+    }
+
+    /// Availability over the measured time: up and degraded, of the time outside maintenance, as in the
+    /// report. Hundredths of a percent, cut and not rounded: 99.999 % is never shown as 100. `None` when
+    /// nothing was measured: that is neither 0 nor 100.
+    pub fn available_of_measured(&self) -> Option<u32> {
+        let (available, whole) = self.available_and_whole();
+        (whole > 0).then(|| u32::try_from(available * 10_000 / whole).unwrap_or(10_000))
+    }
+
+    /// Whether availability over the measured time is below a target in permille.
+    pub fn misses(&self, target_permille: u32) -> bool {
+        let (available, whole) = self.available_and_whole();
+        available * 1_000 < whole * i128::from(target_permille)
+    }
+
+    fn available_and_whole(&self) -> (i128, i128) {
+        let available = i128::from(self.up_ms) + i128::from(self.degraded_ms);
+        (available, available + i128::from(self.down_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares([up_ms, down_ms, degraded_ms, maintenance_ms, unknown_ms]: [i64; 5]) -> Shares {
+        Shares { up_ms, down_ms, degraded_ms, maintenance_ms, unknown_ms }
+    }
+
+    #[test]
+    fn availability_is_judged_on_the_time_that_was_measured() {
+        let table = [
+            ([9_900, 100, 0, 0, 0], Some(9_900), false),
+            ([9_899, 101, 0, 0, 0], Some(9_899), true),
+            ([90, 10, 0, 0, 9_900], Some(9_000), true),
+            ([60_000, 0, 0, 0, 2_592_000_000], Some(10_000), false),
+            ([999_999, 1, 0, 0, 0], Some(9_999), false),
+            ([50, 0, 50, 0, 0], Some(10_000), false),
+            ([99, 1, 0, 900, 0], Some(9_900), false),
+            ([0, 5, 0, 0, 0], Some(0), true),
+            ([0, 0, 0, 9, 0], None, false),
+            ([0, 0, 0, 0, 10_000], None, false),
+        ];
+        for (parts, available, misses) in table {
+            assert_eq!(shares(parts).available_of_measured(), available, "{parts:?}");
+            assert_eq!(shares(parts).misses(990), misses, "{parts:?}");
+        }
+        assert_eq!(shares([1, 2, 3, 4, 5]).measured_ms(), 10);
+    }
+}

@@ -1,11 +1,15 @@
 //! Every word that users read, one file per language. A word that is missing in one does not compile.
 
 pub mod alerts;
+pub mod classes;
 mod en;
 mod id;
 pub mod reasons;
 
-use crate::domain::availability::Target;
+use crate::domain::{
+    availability::{State, Target},
+    batch::{QuerySource, Severity},
+};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +95,14 @@ pub struct Labels {
     pub col_contact: &'static str,
     pub below_target: &'static str,
     pub measured: &'static str,
+    pub of_measured: &'static str,
     pub never: &'static str,
     pub updated: &'static str,
     pub month_note: &'static str,
     pub sample: &'static str,
     pub sample_note: &'static str,
     pub since: &'static str,
+    pub for_span: &'static str,
     pub time: &'static str,
     pub last_contact: &'static str,
     pub last_known: &'static str,
@@ -141,6 +147,7 @@ pub struct Labels {
     pub availability: &'static str,
     pub intervals: &'static str,
     pub more_intervals: &'static str,
+    pub before_watching: &'static str,
     pub from: &'static str,
     pub to: &'static str,
     pub duration: &'static str,
@@ -190,6 +197,11 @@ pub struct Labels {
     pub fact_agent: &'static str,
     pub fact_database: &'static str,
     pub reason_http_status: &'static str,
+    pub reason_sqlstate: &'static str,
+    pub severity_warning: &'static str,
+    pub severity_error: &'static str,
+    pub severity_fatal: &'static str,
+    pub severity_panic: &'static str,
     pub unit_second: &'static str,
     pub unit_minute: &'static str,
     pub unit_hour: &'static str,
@@ -227,8 +239,10 @@ pub struct Labels {
     pub months: [&'static str; 12],
     /// Long names, January first.
     pub months_long: [&'static str; 12],
-    /// Machine words for why, and what people read.
-    pub reasons: [(&'static str, &'static str); 27],
+    /// Machine words for why (of states and of losses), and what people read.
+    pub reasons: [(&'static str, &'static str); 29],
+    /// Classes of errors, and what people read.
+    pub classes: [(&'static str, &'static str); 40],
 }
 
 impl Labels {
@@ -242,16 +256,120 @@ impl Labels {
             Target::Link => self.target_link,
         }
     }
+
+    /// The word for a state.
+    pub fn state(&self, state: State) -> &'static str {
+        match state {
+            State::Up => self.state_up,
+            State::Down => self.state_down,
+            State::Degraded => self.state_degraded,
+            State::Maintenance => self.state_maintenance,
+            State::Unknown => self.state_unknown,
+        }
+    }
+
+    /// How bad an error is.
+    pub fn severity(&self, severity: Severity) -> &'static str {
+        match severity {
+            Severity::Warning => self.severity_warning,
+            Severity::Error => self.severity_error,
+            Severity::Fatal => self.severity_fatal,
+            Severity::Panic => self.severity_panic,
+        }
+    }
+
+    /// Where a query's figures come from.
+    pub fn source(&self, source: QuerySource) -> &'static str {
+        match source {
+            QuerySource::Log => self.source_log,
+            QuerySource::StatementsView => self.source_view,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::availability::reason;
+
+    const BOTH: [Language; 2] = [Language::Indonesian, Language::English];
+
+    /// Words of the agent's probe (`sample/probe.rs`) and of its questions to PostgreSQL
+    /// (`sample/postgres/refusal.rs`).
+    const OBSERVED: [&str; 16] = [
+        "http_503",
+        "text_missing",
+        "slow",
+        "timeout",
+        "redirects",
+        "dns",
+        "tls",
+        "connect_refused",
+        "connect_failed",
+        "broken_answer",
+        "auth_failed",
+        "too_many_connections",
+        "starting_up",
+        "connection_lost",
+        "protocol",
+        "sqlstate_3d000",
+    ];
+    /// Words that the collector concludes.
+    const CONCLUDED: [&str; 10] = [
+        reason::NOT_WATCHED_YET,
+        reason::NO_PROBE,
+        reason::PENDING,
+        reason::COLLECTOR_OFF,
+        reason::AGENT_SILENT,
+        reason::AGENT_NOT_RUNNING,
+        reason::MACHINE_REBOOTED,
+        reason::NO_CONTACT,
+        "never_connected",
+        "contact_only",
+    ];
+    /// Reasons of losses in the contract.
+    const LOSSES: [&str; 5] =
+        ["unspecified", "file_lost", "baseline_lost", "spool_lost", "groups_shed"];
 
     #[test]
-    fn both_languages_know_the_same_reasons() {
-        let words = |language: Language| language.labels().reasons.map(|(word, _)| word);
-        assert_eq!(words(Language::Indonesian), words(Language::English));
+    fn both_languages_know_the_same_reasons_and_classes() {
+        let [id, en] = BOTH.map(Language::labels);
+        assert_eq!(id.reasons.map(|(word, _)| word), en.reasons.map(|(word, _)| word));
+        assert_eq!(id.classes.map(|(word, _)| word), en.classes.map(|(word, _)| word));
+    }
+
+    #[test]
+    fn every_reason_that_is_produced_has_words_and_no_words_are_left_over() {
+        let produced = || OBSERVED.into_iter().chain(CONCLUDED).chain(LOSSES);
+        for l in BOTH.map(Language::labels) {
+            for word in produced() {
+                let text = reasons::text(word, l);
+                assert!(text != word && text.contains(' '), "{word}: {text}");
+            }
+            for (word, _) in l.reasons {
+                assert!(produced().any(|one| one == word), "nothing produces {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_class_of_the_agents_table_has_words() {
+        let table = include_str!("../../../agent/src/group/class.rs");
+        let names: Vec<_> = table
+            .split('"')
+            .filter(|text| text.starts_with("database.") || text.starts_with("application."))
+            .filter(|text| text.bytes().all(|b| b.is_ascii_lowercase() || b"._".contains(&b)))
+            .filter(|text| !text.ends_with('.'))
+            .collect();
+        assert!(names.contains(&"database.deadlock") && names.contains(&"application.other"));
+        for l in BOTH.map(Language::labels) {
+            for name in &names {
+                assert_ne!(classes::text(name, l), *name);
+            }
+            for (word, _) in l.classes {
+                assert!(names.contains(&word), "no error is of class {word}");
+            }
+        }
     }
 
     #[test]
@@ -274,5 +392,7 @@ mod tests {
         assert_eq!(reasons::text("connect_refused", l), "sambungan ditolak");
         assert_eq!(reasons::text("gremlins", l), "gremlins");
         assert_eq!(reasons::text("", l), "");
+        assert_eq!(reasons::text("sqlstate_3d000", l), "basis data menjawab dengan SQLSTATE 3D000");
+        assert_eq!(classes::text("database.gremlins", l), "database.gremlins");
     }
 }

@@ -8,6 +8,9 @@ pub fn text(word: &str, l: &Labels) -> String {
     if let Some(status) = word.strip_prefix("http_") {
         return format!("{} {status}", l.reason_http_status);
     }
+    if let Some(code) = word.strip_prefix("sqlstate_") {
+        return format!("{} {}", l.reason_sqlstate, code.to_ascii_uppercase());
+    }
     l.reasons
         .iter()
         .find(|(known, _)| *known == word)

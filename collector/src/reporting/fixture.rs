@@ -186,7 +186,7 @@ const ERRORS: [ErrorLine; 10] = [
     ),
     (
         "remaining connection slots are reserved for non-replication superuser connections",
-        "database.connections",
+        "database.too_many_connections",
         Origin::Database,
         "53300",
         true,
@@ -194,7 +194,7 @@ const ERRORS: [ErrorLine; 10] = [
     ),
     (
         "java.net.SocketTimeoutException: Read timed out (layanan ADP)",
-        "application.remote",
+        "application.timeout",
         Origin::Application,
         "",
         false,
@@ -202,7 +202,7 @@ const ERRORS: [ErrorLine; 10] = [
     ),
     (
         "could not receive data from client: Connection reset by peer",
-        "database.client",
+        "database.connection",
         Origin::Database,
         "08006",
         false,
@@ -210,13 +210,20 @@ const ERRORS: [ErrorLine; 10] = [
     ),
     (
         "maaf operasi yang anda lakukan salah",
-        "application.notice",
+        "application.other",
         Origin::Application,
         "",
         false,
         12,
     ),
-    ("column \"<id>\" does not exist", "database.syntax", Origin::Database, "42703", false, 3),
+    (
+        "column \"<id>\" does not exist",
+        "database.missing_object",
+        Origin::Database,
+        "42703",
+        false,
+        3,
+    ),
 ];
 
 fn error(n: usize, row: &ErrorLine, month: Period) -> ErrorSummary {
@@ -289,7 +296,8 @@ fn ledger(month: Period) -> Vec<Interval> {
     };
     let (start, end) = (month.from_ms, month.to_ms);
     let down = start + 8 * DAY_MS;
-    let mut ledger = vec![interval(Target::Edge, State::Unknown, start, end, "no_probe")];
+    let mut ledger =
+        vec![interval(Target::Edge, State::Unknown, start, end, "no_probe_configured")];
     for target in [Target::Application, Target::Database, Target::Server, Target::Link] {
         let reason = if target == Target::Application { "http_500" } else { "connect_refused" };
         ledger.extend([

@@ -11,7 +11,6 @@ pub mod period;
 mod query;
 pub mod render;
 pub mod schedule;
-mod words;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -11,7 +11,7 @@ use crate::domain::{
 
 use super::{Store, fold::FoldReport};
 
-/// The hour in which most tests play: 2026-11-20T03:00Z, 11:00 in Makassar.
+/// The hour in which most tests play: 2026-11-25T03:00Z, 11:00 in Makassar.
 pub(crate) const HOUR: i64 = 498_771;
 /// Its first minute.
 pub(crate) const MINUTE: i64 = HOUR * 60;

@@ -24,7 +24,9 @@ pub use batches::SaveOutcome;
 pub use fold::{Decode, FoldReport, Pending};
 pub use reports::{NewReport, ReportHead, SavedReport};
 
-use sqlx::{any::AnyPoolOptions, migrate::Migrator};
+use std::time::Duration;
+
+use sqlx::{AnyPool, any::AnyPoolOptions, migrate::Migrator};
 
 use crate::{config::Secret, domain::SiteId};
 use engine::Engine;
@@ -35,7 +37,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// The one way to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pool: sqlx::AnyPool,
+    pool: AnyPool,
     engine: Engine,
 }
 
@@ -60,6 +62,11 @@ pub enum StoreError {
     },
 }
 
+/// Tries to bring the schema up to date: more than there are migrations to collide at.
+const MIGRATE_ATTEMPTS_MAX: u32 = 40;
+/// Between two of them.
+const MIGRATE_PAUSE: Duration = Duration::from_millis(50);
+
 /// Result of store calls.
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -75,7 +82,7 @@ impl Store {
             .connect(&engine.address(url.reveal()))
             .await?;
         let migrations = MIGRATIONS.iter().map(|written| engine.migration(written)).collect();
-        Migrator::with_migrations(migrations).run(&pool).await?;
+        migrate(&Migrator::with_migrations(migrations), &pool).await?;
         Ok(Store { pool, engine })
     }
 
@@ -94,6 +101,19 @@ impl Store {
     async fn begin_write(&self) -> StoreResult<sqlx::Transaction<'static, sqlx::Any>> {
         Ok(self.pool.begin_with(self.engine.begin_write()).await?)
     }
+}
+
+/// Brings the schema up to date. A command and a starting collector may both find a fresh file, and
+/// SQLite's migrations take no lock: who comes second fails at what the first has just done, and then
+/// goes on behind it.
+async fn migrate(migrator: &Migrator, pool: &AnyPool) -> StoreResult<()> {
+    for _ in 1..MIGRATE_ATTEMPTS_MAX {
+        if migrator.run(pool).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(MIGRATE_PAUSE).await;
+    }
+    Ok(migrator.run(pool).await?)
 }
 
 #[cfg(test)]
@@ -120,6 +140,18 @@ pub(crate) mod tests {
         let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
         sqlx::query(create).execute(&mut connection).await.unwrap();
         Secret::new(format!("{url}?options=-c%20search_path%3D{schema}"))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_fresh_store_is_opened_by_several_at_once() {
+        for _ in 0..5 {
+            let dir = tempfile::tempdir().unwrap();
+            let url = Secret::new(format!("sqlite:{}", dir.path().join("pantau.db").display()));
+            let (a, b, c) = tokio::join!(Store::open(&url), Store::open(&url), Store::open(&url));
+            for store in [a, b, c] {
+                store.unwrap().ping().await.unwrap();
+            }
+        }
     }
 
     #[tokio::test]

@@ -28,7 +28,13 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::Semaphore;
-use tower_http::timeout::TimeoutLayer;
+use tower_http::{
+    compression::{
+        CompressionLayer,
+        predicate::{NotForContentType, Predicate, SizeAbove},
+    },
+    timeout::TimeoutLayer,
+};
 use tower_sessions::SessionManagerLayer;
 
 use crate::{
@@ -43,6 +49,8 @@ use month::Months;
 const BODY_BYTES_MAX: usize = 16 * 1_024;
 /// A request that takes longer than this is given up.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Smaller answers fit in one packet as they are.
+const COMPRESS_BYTES_MIN: u64 = 1_024;
 /// Name of the session's cookie.
 const SESSION_COOKIE: &str = "pantau_session";
 
@@ -94,9 +102,19 @@ pub fn router(state: State) -> Router {
         .layer(sessions)
         .layer(from_fn(guard::secure_cookies))
         .layer(from_fn(guard::headers))
+        .layer(compression())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .with_state(app)
+}
+
+/// Pages pass over thin links, and are text that repeats itself. A PDF is compressed within. No page
+/// holds a secret beside text that others choose (cookies stand in headers, and there are no tokens in
+/// forms), so that the length of an answer tells nothing (BREACH, CVE-2013-3587).
+fn compression() -> CompressionLayer<impl Predicate> {
+    let worth =
+        SizeAbove::new(COMPRESS_BYTES_MIN).and(NotForContentType::const_new("application/pdf"));
+    CompressionLayer::new().compress_when(worth)
 }
 
 /// What only signed-in people see.

@@ -8,13 +8,12 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::shares;
 use crate::{
     availability,
     config::Site,
     domain::{
         SiteId,
-        availability::{Interval, State, Target},
+        availability::{Interval, Shares, Target},
         period::Period,
     },
     store::{Store, StoreResult},
@@ -25,44 +24,21 @@ const FRESH_MS: i64 = 60_000;
 /// Ledgers computed for one view of the list; the other sites show their last figure until the next.
 pub const LEDGERS_PER_VIEW_MAX: usize = 25;
 
-/// A site's month in one figure.
+/// A site's month in short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headline {
     /// Of which target: the application where it was watched, else the server.
     pub target: Target,
-    /// Shares in the order of `State::ALL`, hundredths of a percent.
-    pub points: [u32; 5],
+    /// How the elapsed month divides.
+    pub shares: Shares,
 }
 
 impl Headline {
     /// The headline of a ledger.
     pub fn of(ledger: &[Interval]) -> Headline {
-        let points = |target| shares::basis_points(&availability::shares(ledger, target));
-        let application = points(Target::Application);
-        let watched = application.iter().sum::<u32>() > shares::of(&application, State::Unknown);
-        if watched {
-            Headline { target: Target::Application, points: application }
-        } else {
-            Headline { target: Target::Server, points: points(Target::Server) }
-        }
-    }
-
-    /// Share of the elapsed month in which the state was known, hundredths of a percent.
-    pub fn measured(&self) -> u32 {
-        let known = [State::Up, State::Down, State::Degraded, State::Maintenance];
-        known.iter().map(|state| shares::of(&self.points, *state)).sum()
-    }
-
-    /// Share of the measured time that was up, hundredths of a percent; `None` when nothing was measured:
-    /// that is neither 0 nor 100.
-    pub fn up_of_measured(&self) -> Option<u32> {
-        let measured = self.measured();
-        (measured > 0).then(|| shares::of(&self.points, State::Up) * 10_000 / measured)
-    }
-
-    /// Whether the measured time is below the site's target.
-    pub fn misses(&self, target_permille: u32) -> bool {
-        self.up_of_measured().is_some_and(|up| up < target_permille * 10)
+        let headline = |target| Headline { target, shares: availability::shares(ledger, target) };
+        let application = headline(Target::Application);
+        if application.shares.measured_ms() > 0 { application } else { headline(Target::Server) }
     }
 }
 
@@ -77,36 +53,96 @@ pub fn running(site: &Site, now_ms: i64) -> Option<Period> {
 pub struct Months(Mutex<HashMap<SiteId, (i64, Headline)>>);
 
 impl Months {
-    /// The remembered headline of a site, and whether it is still fresh.
-    pub fn get(&self, site: &SiteId, now_ms: i64) -> Option<(Headline, bool)> {
+    /// The remembered headline of a site, fresh or not.
+    pub fn get(&self, site: &SiteId) -> Option<Headline> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at_ms, headline) = all.get(site)?;
-        Some((*headline, now_ms.saturating_sub(*at_ms) < FRESH_MS))
+        all.get(site).map(|(_, headline)| *headline)
+    }
+
+    /// Those whose headline is not fresh: sites without one first, then the oldest, so that none waits
+    /// for ever; at most [`LEDGERS_PER_VIEW_MAX`].
+    pub fn due<'a>(&self, sites: impl Iterator<Item = &'a Site>, now_ms: i64) -> Vec<&'a Site> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let computed_ms = |site: &&Site| all.get(&site.id).map(|(at_ms, _)| *at_ms);
+        let stale = |at_ms: Option<i64>| at_ms.is_none_or(|at_ms| is_stale(at_ms, now_ms));
+        let mut due: Vec<_> = sites.filter(|site| stale(computed_ms(site))).collect();
+        due.sort_by_key(computed_ms);
+        due.truncate(LEDGERS_PER_VIEW_MAX);
+        due
     }
 
     /// Computes a site's headline anew and remembers it.
     pub async fn refresh(&self, store: &Store, site: &Site, now_ms: i64) -> StoreResult<()> {
         let Some(month) = running(site, now_ms) else { return Ok(()) };
         let ledger = availability::ledger(store, site, month, now_ms).await?;
-        let headline = Headline::of(&ledger);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(site.id.clone(), (now_ms, headline));
+        self.remember(&site.id, Headline::of(&ledger), now_ms);
         Ok(())
     }
+
+    fn remember(&self, site: &SiteId, headline: Headline, now_ms: i64) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(site.clone(), (now_ms, headline));
+    }
+}
+
+fn is_stale(at_ms: i64, now_ms: i64) -> bool {
+    now_ms.saturating_sub(at_ms) >= FRESH_MS
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{config::Settings, domain::availability::State};
+
+    fn sites(count: usize) -> Vec<Site> {
+        let site = |n| format!("[[site]]\nid = \"s{n}\"\nname = \"S\"\nzone = \"Asia/Jakarta\"\n");
+        let sites: String = (0..count).map(site).collect();
+        Settings::parse(&format!("store = \"sqlite:x\"\n{sites}")).unwrap().sites
+    }
 
     #[test]
-    fn a_target_is_judged_on_the_time_that_was_measured() {
-        let headline = |points| Headline { target: Target::Application, points };
-        assert!(!headline([9_900, 100, 0, 0, 0]).misses(990));
-        assert!(headline([9_899, 101, 0, 0, 0]).misses(990));
-        assert_eq!(headline([90, 10, 0, 0, 9_900]).up_of_measured(), Some(9_000));
-        assert_eq!(headline([90, 10, 0, 0, 9_900]).measured(), 100);
-        assert_eq!(headline([0, 0, 0, 0, 10_000]).up_of_measured(), None);
-        assert!(!headline([0, 0, 0, 0, 10_000]).misses(990));
+    fn with_more_sites_than_one_view_computes_each_gets_its_turn_before_any_gets_a_second() {
+        let (sites, months) = (sites(4 * LEDGERS_PER_VIEW_MAX), Months::default());
+        let headline = Headline { target: Target::Server, shares: Shares::default() };
+        for round in 0..3_i64 {
+            let mut seen = Vec::new();
+            for view in 0..4_i64 {
+                let now_ms = round * FRESH_MS + view * 5_000;
+                let due = months.due(sites.iter(), now_ms);
+                assert_eq!(due.len(), LEDGERS_PER_VIEW_MAX, "round {round}, view {view}");
+                for site in due {
+                    months.remember(&site.id, headline, now_ms);
+                    seen.push(site.id.0.clone());
+                }
+            }
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen.len(), sites.len(), "round {round}");
+        }
+    }
+
+    #[test]
+    fn what_is_fresh_is_not_computed_again() {
+        let (sites, months) = (sites(1), Months::default());
+        let shares = Shares { up_ms: 1, ..Shares::default() };
+        months.remember(&sites[0].id, Headline { target: Target::Server, shares }, 1_000);
+        assert!(months.due(sites.iter(), FRESH_MS + 999).is_empty());
+        assert_eq!(months.due(sites.iter(), FRESH_MS + 1_000).len(), 1);
+        assert_eq!(months.get(&sites[0].id).unwrap().shares, shares);
+    }
+
+    #[test]
+    fn the_server_stands_in_where_the_application_was_never_measured() {
+        let interval = |target, state| Interval {
+            target,
+            period: Period { from_ms: 0, to_ms: 10 },
+            state,
+            reason: String::new(),
+        };
+        let server = interval(Target::Server, State::Up);
+        let unknown = [interval(Target::Application, State::Unknown), server.clone()];
+        assert_eq!(Headline::of(&unknown).target, Target::Server);
+        let known = [interval(Target::Application, State::Down), server];
+        assert_eq!(Headline::of(&known).target, Target::Application);
     }
 }

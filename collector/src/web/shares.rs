@@ -1,5 +1,6 @@
 //! A period's division among the states, in hundredths of a percent that add up to 100.00 %.
 
+use super::format::Format;
 use crate::domain::availability::{Shares, State};
 
 /// The whole, in hundredths of a percent.
@@ -33,6 +34,17 @@ pub fn basis_points(shares: &Shares) -> [u32; 5] {
     points
 }
 
+/// How much of the time was measured, e.g. `99,50 %`. What is less than the smallest figure is not
+/// shown as nothing.
+pub fn measured(shares: &Shares, format: Format) -> String {
+    let points = WHOLE.saturating_sub(of(&basis_points(shares), State::Unknown));
+    match shares.measured_ms() {
+        1.. if points == 0 => format!("< {}", format.basis_points(1)),
+        0 => format.basis_points(0),
+        _ => format.basis_points(points),
+    }
+}
+
 /// The share of one state.
 pub fn of(points: &[u32; 5], state: State) -> u32 {
     State::ALL.iter().zip(points).find(|(one, _)| **one == state).map_or(0, |(_, points)| *points)
@@ -43,6 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::labels::Language;
 
     proptest! {
         #[test]
@@ -53,6 +66,17 @@ mod tests {
             let shares = Shares { up_ms, down_ms, degraded_ms, maintenance_ms, unknown_ms };
             prop_assert_eq!(basis_points(&shares).iter().sum::<u32>(), WHOLE);
         }
+    }
+
+    #[test]
+    fn a_minute_of_a_month_is_little_and_not_nothing() {
+        let format = Format(Language::Indonesian);
+        let month =
+            |up_ms| Shares { up_ms, unknown_ms: 2_592_000_000 - up_ms, ..Shares::default() };
+        assert_eq!(measured(&month(0), format), "0,00 %");
+        assert_eq!(measured(&month(60_000), format), "< 0,01 %");
+        assert_eq!(measured(&month(1_296_000_000), format), "50,00 %");
+        assert_eq!(measured(&Shares::default(), format), "0,00 %");
     }
 
     #[test]

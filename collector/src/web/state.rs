@@ -156,7 +156,7 @@ pub(crate) mod tests {
         let slow = ("application", "degraded", "slow");
         let down = ("application", "down", "http_500");
         let database_down = ("database", "down", "connect_refused");
-        let unknown = ("database", "unknown", "not_checked_yet");
+        let unknown = ("database", "unknown", "pending");
         let of = |age_s, checks: &[_]| server(NOW, age_s, checks);
         let table = [
             (vec![], Never, "never_connected"),

@@ -122,7 +122,7 @@ fn thresholds(settings: &Settings, site: &Site) -> Vec<ThresholdUsed> {
         percent("Memori terpakai, kritis", used.memory_critical_percent),
         percent("Jarak pulih di bawah ambang", used.hysteresis_percent),
         seconds("Lama bertahan sebelum peringatan", used.hold_s),
-        seconds("Pemeriksaan gagal sebelum dinyatakan tidak tersedia", used.down_after_s),
+        seconds("Pemeriksaan gagal sebelum dinyatakan mati", used.down_after_s),
         seconds("Agen dinyatakan diam setelah", used.silent_after_s),
     ]
 }

@@ -107,7 +107,7 @@ fn annexes_follow_and_every_page_of_sample_data_says_so() {
         &[
             "Lampiran 1. Ketersediaan",
             "tidak terukur (pemeriksaan belum diatur pada agen)",
-            "jawaban HTTP 500",
+            "status HTTP 500",
             "Lampiran 2. Kapasitas",
             "/var/lib/pgsql",
             "Lampiran 3. Kesalahan",

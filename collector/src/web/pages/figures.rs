@@ -2,10 +2,7 @@
 
 use crate::{
     config::Thresholds,
-    domain::{
-        availability::State,
-        batch::{DiskSample, HostSample},
-    },
+    domain::batch::{DiskSample, HostSample},
     labels::Labels,
     web::{format::Format, state::SiteState},
 };
@@ -78,17 +75,6 @@ pub fn site_state(state: SiteState, l: &Labels) -> &'static str {
         SiteState::Degraded => l.state_degraded,
         SiteState::Never => l.state_never,
         SiteState::Up => l.state_up,
-    }
-}
-
-/// A state of a target in words.
-pub fn target_state(state: State, l: &Labels) -> &'static str {
-    match state {
-        State::Up => l.state_up,
-        State::Down => l.state_down,
-        State::Degraded => l.state_degraded,
-        State::Maintenance => l.state_maintenance,
-        State::Unknown => l.state_unknown,
     }
 }
 

@@ -181,7 +181,7 @@ impl Page<'_> {
     fn check(&self, check: &TargetState, silent: bool) -> CheckView {
         let l = self.l();
         let known = crate::domain::availability::State::parse(&check.state);
-        let word = known.map_or(l.state_unknown, |state| figures::target_state(state, l));
+        let word = known.map_or(l.state_unknown, |state| l.state(state));
         CheckView {
             target: check.target.clone(),
             name: Target::parse(&check.target).map_or("", |target| l.target(target)),

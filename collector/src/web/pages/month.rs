@@ -1,17 +1,16 @@
 //! The part of a site's page that is of the running month: availability, databases, errors, queries,
 //! losses.
 
-use super::figures;
 use crate::{
     availability,
     config::Site,
     domain::{
-        availability::{Interval, State, Target},
-        batch::{Origin, QuerySource},
+        availability::{Interval, Shares, State, Target},
+        batch::Origin,
         period::Period,
         summary::{DatabaseSummary, ErrorSummary, GapSummary, QueryOrder, QuerySummary, Server},
     },
-    labels::{Labels, reasons},
+    labels::{Labels, classes, reasons},
     web::{format::Format, shares},
 };
 
@@ -55,6 +54,8 @@ pub struct TargetView {
     pub name: &'static str,
     pub bar: Vec<Piece>,
     pub shares: Vec<ShareView>,
+    /// Over the time since it is watched; `None` when nothing was measured.
+    pub measured: Option<MeasuredView>,
     pub intervals: Vec<IntervalView>,
     /// Intervals that are not listed.
     pub more: usize,
@@ -73,6 +74,14 @@ pub struct ShareView {
     pub state: &'static str,
     pub word: &'static str,
     pub text: String,
+}
+
+/// Availability over the measured time: what a site shows that is watched only since some day.
+pub struct MeasuredView {
+    pub available: String,
+    pub misses: bool,
+    pub span: String,
+    pub since: String,
 }
 
 /// A time that was not up.
@@ -101,7 +110,10 @@ pub struct DatabaseView {
 pub struct ErrorView {
     pub fingerprint: String,
     pub template: String,
+    /// In words.
     pub class: String,
+    /// The class itself, and the SQLSTATE where there is one.
+    pub class_raw: String,
     pub count: String,
     pub estimated: Option<String>,
     pub last: String,
@@ -128,7 +140,10 @@ pub struct GapView {
     pub source: String,
     pub from: String,
     pub to: String,
+    /// In words.
     pub reason: String,
+    /// The reason itself.
+    pub reason_raw: String,
     pub detail: String,
 }
 
@@ -181,10 +196,11 @@ impl Page<'_> {
     fn target(&self, target: Target, facts: &Facts) -> TargetView {
         let intervals: Vec<_> =
             facts.ledger.iter().filter(|interval| interval.target == target).collect();
-        let points = shares::basis_points(&availability::shares(&facts.ledger, target));
+        let divided = availability::shares(&facts.ledger, target);
+        let points = shares::basis_points(&divided);
         let share = |(state, points): (State, u32)| ShareView {
             state: state.as_str(),
-            word: figures::target_state(state, self.l),
+            word: self.l.state(state),
             text: self.format.basis_points(points),
         };
         let troubles = intervals.iter().filter(|interval| interval.state != State::Up);
@@ -194,9 +210,22 @@ impl Page<'_> {
             name: self.l.target(target),
             bar: self.bar(&intervals, facts.period),
             shares: State::ALL.into_iter().zip(points).filter(|(_, p)| *p > 0).map(share).collect(),
+            measured: self.measured(&divided, &intervals),
             intervals: troubles.iter().take(INTERVALS_MAX).map(|one| self.interval(one)).collect(),
             more: troubles.len().saturating_sub(INTERVALS_MAX),
         }
+    }
+
+    fn measured(&self, divided: &Shares, intervals: &[&Interval]) -> Option<MeasuredView> {
+        let available = divided.available_of_measured()?;
+        let known = |interval: &&&Interval| interval.state != State::Unknown;
+        let since_ms = intervals.iter().filter(known).map(|one| one.period.from_ms).min()?;
+        Some(MeasuredView {
+            available: self.format.basis_points(available),
+            misses: divided.misses(self.site.availability_target_permille),
+            span: self.format.span(divided.measured_ms()),
+            since: self.format.time(since_ms, self.site),
+        })
     }
 
     /// The whole month from left to right; what has not passed stays empty. Of more pieces than can be
@@ -218,7 +247,7 @@ impl Page<'_> {
     }
 
     fn title(&self, interval: &Interval) -> String {
-        let word = figures::target_state(interval.state, self.l);
+        let word = self.l.state(interval.state);
         let from = self.format.time(interval.period.from_ms, self.site);
         let to = self.format.time(interval.period.to_ms, self.site);
         format!("{word}: {from} – {to} {}", reasons::text(&interval.reason, self.l))
@@ -227,7 +256,7 @@ impl Page<'_> {
     fn interval(&self, interval: &Interval) -> IntervalView {
         IntervalView {
             state: interval.state.as_str(),
-            word: figures::target_state(interval.state, self.l),
+            word: self.l.state(interval.state),
             from: self.format.time(interval.period.from_ms, self.site),
             to: self.format.time(interval.period.to_ms, self.site),
             span: self.format.span(interval.period.len_ms()),
@@ -255,13 +284,13 @@ impl Page<'_> {
     }
 
     fn error(&self, error: &ErrorSummary) -> ErrorView {
-        let class = [&error.class, &error.sqlstate];
-        let class: Vec<_> =
-            class.iter().filter(|word| !word.is_empty()).map(|w| w.as_str()).collect();
+        let raw = [error.class.as_str(), error.sqlstate.as_str()];
+        let raw: Vec<_> = raw.into_iter().filter(|word| !word.is_empty()).collect();
         ErrorView {
             fingerprint: error.fingerprint.clone(),
             template: error.template.clone(),
-            class: class.join(" "),
+            class: classes::text(&error.class, self.l).to_owned(),
+            class_raw: raw.join(" "),
             count: self.format.integer(error.count),
             estimated: (error.estimated > 0).then(|| self.format.integer(error.estimated)),
             last: self.format.time(error.last_ms, self.site),
@@ -282,20 +311,26 @@ impl Page<'_> {
             mean: time(query.mean_us),
             p95: query.p95_us.map(time),
             max: query.max_us.map(time),
-            source: match query.source {
-                QuerySource::Log => self.l.source_log,
-                QuerySource::StatementsView => self.l.source_view,
-            },
+            source: self.l.source(query.source),
         }
     }
 
     fn gap(&self, gap: &GapSummary) -> GapView {
         GapView {
             source: format!("{} · {}", gap.agent, gap.source),
-            from: self.format.time(gap.from_ms, self.site),
+            from: self.beginning(gap.from_ms),
             to: self.format.time(gap.to_ms, self.site),
             reason: reasons::text(&gap.reason, self.l),
+            reason_raw: gap.reason.clone(),
             detail: gap.detail.clone(),
+        }
+    }
+
+    /// A loss may reach back to before the agent was there: then it begins nowhere.
+    fn beginning(&self, from_ms: i64) -> String {
+        match from_ms {
+            ..=0 => self.l.before_watching.to_owned(),
+            _ => self.format.time(from_ms, self.site),
         }
     }
 

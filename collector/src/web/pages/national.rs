@@ -16,7 +16,8 @@ use crate::{
         format::Format,
         frame::Frame,
         html,
-        month::{Headline, LEDGERS_PER_VIEW_MAX},
+        month::Headline,
+        shares,
         state::{Decision, SiteState, decide},
     },
 };
@@ -39,8 +40,8 @@ struct Row {
     reason: String,
     /// For how long.
     since: String,
-    /// Share of the measured time that was up.
-    up: Option<String>,
+    /// Availability over the measured time.
+    available: Option<String>,
     /// How much of the month was measured.
     measured: Option<String>,
     misses: bool,
@@ -102,7 +103,7 @@ async fn gather(app: &App, now_ms: i64) -> Result<Vec<Facts<'_>>, Failure> {
     let facts = app.settings.sites.iter().map(|site| Facts {
         site,
         servers: servers.remove(&site.id).unwrap_or_default(),
-        month: app.months.get(&site.id, now_ms).map(|(headline, _)| headline),
+        month: app.months.get(&site.id),
         alerts_open: alerts.iter().filter(|alert| alert.about.site == site.id).count(),
     });
     Ok(facts.collect())
@@ -113,11 +114,8 @@ async fn refresh_months(
     servers: &HashMap<SiteId, Vec<Server>>,
     now_ms: i64,
 ) -> Result<(), Failure> {
-    let stale = |site: &&Site| {
-        let fresh = app.months.get(&site.id, now_ms).is_some_and(|(_, fresh)| fresh);
-        servers.contains_key(&site.id) && !fresh
-    };
-    for site in app.settings.sites.iter().filter(stale).take(LEDGERS_PER_VIEW_MAX) {
+    let calling = app.settings.sites.iter().filter(|site| servers.contains_key(&site.id));
+    for site in app.months.due(calling, now_ms) {
         app.months.refresh(&app.store, site, now_ms).await?;
     }
     Ok(())
@@ -140,6 +138,7 @@ fn view(facts: &[Facts<'_>], thresholds: &Thresholds, format: Format, now_ms: i6
 fn row(facts: &Facts<'_>, thresholds: &Thresholds, format: Format, now_ms: i64) -> Row {
     let Facts { site, servers, month, alerts_open } = facts;
     let decision = decide(servers, now_ms, thresholds.silent_after_s);
+    let shares = month.map(|month| month.shares);
     let age = |since: i64| format.span(now_ms.saturating_sub(since));
     Row {
         id: site.id.0.clone(),
@@ -148,9 +147,11 @@ fn row(facts: &Facts<'_>, thresholds: &Thresholds, format: Format, now_ms: i64) 
         word: site_state(decision.state, format.0.labels()),
         reason: why(&decision, format.0.labels()),
         since: decision.since_ms.map(age).unwrap_or_default(),
-        up: month.and_then(|m| m.up_of_measured()).map(|points| format.basis_points(points)),
-        measured: month.map(|m| format.basis_points(m.measured())),
-        misses: month.is_some_and(|m| m.misses(site.availability_target_permille)),
+        available: shares
+            .and_then(|shares| shares.available_of_measured())
+            .map(|points| format.basis_points(points)),
+        measured: shares.map(|shares| shares::measured(&shares, format)),
+        misses: shares.is_some_and(|shares| shares.misses(site.availability_target_permille)),
         alerts: *alerts_open,
         cpu: cpu(servers, decision.state, format),
         memory: memory(servers, decision.state, thresholds, format),

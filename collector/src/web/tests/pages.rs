@@ -127,6 +127,32 @@ async fn no_page_holds_an_inline_script_or_style_or_asks_another_host() {
 }
 
 #[tokio::test]
+async fn pages_are_compressed_for_browsers_that_say_they_can_read_it() {
+    let mut browser = Browser::signed_in().await;
+    let plain = browser.get("/site/gorontalo").await;
+    assert_eq!(plain.header(header::CONTENT_ENCODING), "");
+    assert!(plain.contains("</html>"));
+    for (path, expected) in
+        [("/site/gorontalo", "gzip"), ("/assets/app.css", "gzip"), ("/healthz", "")]
+    {
+        let request = Request::get(path).header(header::ACCEPT_ENCODING, "gzip, br");
+        let packed = browser.send(request, Body::empty()).await;
+        assert_eq!(packed.header(header::CONTENT_ENCODING), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_measured_of_a_young_site_is_told_beside_the_whole_month() {
+    let mut browser = Browser::signed_in().await;
+    browser.agent_said(now_ms() - 3_600_000, LiveState::default()).await;
+    browser.agent_says(live(check("application", "up", ""))).await;
+    let page = browser.get("/site/gorontalo/month").await;
+    assert!(page.contains("data-measured"), "{}", page.text);
+    assert!(page.contains("Ketersediaan dari waktu yang terukur (1 mnt, sejak "), "{}", page.text);
+    assert!(page.contains("<b>100,00 %</b>"), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_site_without_data_says_what_is_missing_and_what_to_do() {
     let mut browser = Browser::signed_in().await;
     let page = browser.get("/site/sunyi").await;
@@ -149,6 +175,7 @@ async fn errors_and_queries_of_the_month_are_shown_with_their_counts() {
     let page = browser.get("/site/gorontalo/month").await;
     assert!(page.contains("deadlock detected") && page.contains("<b>1.234</b>"), "{}", page.text);
     assert!(page.contains("SELECT * FROM paket") && page.contains("transaksi gagal"));
+    assert!(page.contains("title=\"database.deadlock 40P01\">deadlock (saling mengunci)<"));
     let english = browser.get("/site/gorontalo?lang=en").await;
     assert!(english.contains("<b>1,234</b>") && english.contains("lang=\"en\""));
 }

@@ -1,23 +1,28 @@
 //! Annex 1.
 
-use super::{Annex, Bars, Block, Style, Table, column, heading, note, paragraph, text, ticks};
-use crate::reporting::{
-    format::{Clock, centipercent, duration, integer, permille},
-    model::{IntervalRow, Model, TargetAvailability, Verdict},
-    words,
+use super::{
+    Annex, Bars, Block, Style, Table, column, heading, note, paragraph, text, ticks, words,
+};
+use crate::{
+    domain::availability::{State, Target},
+    labels::reasons,
+    reporting::{
+        format::{Clock, centipercent, duration, integer, permille},
+        model::{IntervalRow, Model, TargetAvailability, Verdict},
+    },
 };
 
 pub(super) fn annex(model: &Model, clock: &Clock) -> Annex {
     let mut blocks = vec![
         Block::Table(shares(model)),
         note(
-            "Ketersediaan dihitung dari waktu tersedia dan terganggu terhadap waktu di luar \
-             pemeliharaan. Waktu tanpa data dinyatakan tidak diketahui, tidak pernah tersedia. \
+            "Ketersediaan dihitung dari waktu aktif dan terganggu terhadap waktu di luar \
+             pemeliharaan. Waktu tanpa data dinyatakan tidak diketahui, tidak pernah aktif. \
              Sasaran \"belum dapat dinilai\" bila waktu yang tidak diketahui menentukan hasilnya.",
         ),
     ];
     for target in &model.availability {
-        blocks.push(heading(words::target(&target.target)));
+        blocks.push(heading(name(&target.target)));
         match target.verdict {
             Verdict::NotMeasured => blocks.push(paragraph(not_measured(target))),
             _ => blocks.extend(observed(target, model, clock)),
@@ -28,24 +33,19 @@ pub(super) fn annex(model: &Model, clock: &Clock) -> Annex {
 
 fn shares(model: &Model) -> Table {
     let number = |head: &str| column(head, 3, Style::Number);
+    let state = |state: State| number(&format!("{} %", words().state(state)));
+    let mut columns = vec![column("Objek", 5, Style::Text)];
+    columns.extend(State::ALL.map(state));
+    columns.extend([number("Sasaran"), column("Hasil", 4, Style::Text)]);
     Table {
-        columns: vec![
-            column("Objek", 5, Style::Text),
-            number("Tersedia %"),
-            number("Tidak tersedia %"),
-            number("Terganggu %"),
-            number("Pemeliharaan %"),
-            number("Tidak diketahui %"),
-            number("Sasaran"),
-            column("Hasil", 4, Style::Text),
-        ],
+        columns,
         rows: model.availability.iter().map(share_row).collect(),
         empty: "Tidak ada objek yang dipantau.".to_owned(),
     }
 }
 
 fn share_row(target: &TargetAvailability) -> Vec<String> {
-    let mut row = vec![words::target(&target.target).to_owned()];
+    let mut row = vec![name(&target.target)];
     row.extend(target.shares_centipercent.iter().map(|share| match (target.verdict, share) {
         (Verdict::NotMeasured, 0) => "–".to_owned(),
         _ => centipercent(*share),
@@ -53,6 +53,20 @@ fn share_row(target: &TargetAvailability) -> Vec<String> {
     row.push(permille(target.target_permille));
     row.push(verdict(target.verdict).to_owned());
     row
+}
+
+/// A target in words; one that is not known is shown as it is.
+fn name(target: &str) -> String {
+    Target::parse(target).map_or(target, |known| words().target(known)).to_owned()
+}
+
+/// As above, a state.
+fn state(state: &str) -> String {
+    State::parse(state).map_or(state, |known| words().state(known)).to_owned()
+}
+
+fn reason(word: &str) -> String {
+    reasons::text(if word.is_empty() { "unspecified" } else { word }, words())
 }
 
 fn verdict(verdict: Verdict) -> &'static str {
@@ -66,7 +80,7 @@ fn verdict(verdict: Verdict) -> &'static str {
 
 fn not_measured(target: &TargetAvailability) -> String {
     let mut reasons: Vec<String> =
-        target.intervals.iter().map(|interval| words::reason(&interval.reason)).collect();
+        target.intervals.iter().map(|interval| reason(&interval.reason)).collect();
     reasons.sort();
     reasons.dedup();
     match reasons.is_empty() {
@@ -105,14 +119,14 @@ fn intervals(rows: &[IntervalRow], model: &Model, clock: &Clock) -> Table {
             .iter()
             .map(|row| {
                 vec![
-                    words::state(&row.state).to_owned(),
+                    state(&row.state),
                     clock.short(row.from_ms),
                     clock.short(row.to_ms),
                     duration(row.to_ms - row.from_ms),
-                    text::line(&words::reason(&row.reason), 120),
+                    text::line(&reason(&row.reason), 120),
                 ]
             })
             .collect(),
-        empty: "Tersedia sepanjang periode, tanpa selang lain.".to_owned(),
+        empty: "Aktif sepanjang periode, tanpa selang lain.".to_owned(),
     }
 }

@@ -1,10 +1,12 @@
 //! Annex 6.
 
-use super::{Annex, Block, Style, Table, column, heading, note, paragraph, text};
-use crate::reporting::{
-    format::{Clock, duration, integer, ratio},
-    model::{AgentCoverage, Coverage, Model},
-    words,
+use super::{Annex, Block, Style, Table, column, heading, note, paragraph, text, words};
+use crate::{
+    labels::reasons,
+    reporting::{
+        format::{Clock, duration, integer, ratio},
+        model::{AgentCoverage, Coverage, Model},
+    },
 };
 
 pub(super) fn annex(model: &Model, clock: &Clock) -> Annex {
@@ -112,13 +114,16 @@ fn gaps(model: &Model, clock: &Clock) -> Table {
             .gaps
             .iter()
             .map(|gap| {
-                let reason = words::gap(&gap.reason);
+                let reason = reasons::text(&gap.reason, words());
                 vec![
                     text::line(&format!("{} {}", gap.agent, gap.source), 80),
-                    clock.short(gap.from_ms),
+                    match gap.from_ms {
+                        ..=0 => words().before_watching.to_owned(),
+                        _ => clock.short(gap.from_ms),
+                    },
                     clock.short(gap.to_ms),
                     match gap.detail.is_empty() {
-                        true => reason.to_owned(),
+                        true => reason,
                         false => format!("{reason}: {}", text::line(&gap.detail, 200)),
                     },
                 ]

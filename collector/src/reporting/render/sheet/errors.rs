@@ -1,10 +1,12 @@
 //! Annex 3.
 
-use super::{Annex, Block, Style, Table, column, heading, note, text};
-use crate::reporting::{
-    format::{Clock, integer},
-    model::{ErrorRow, Model},
-    words,
+use super::{Annex, Block, Style, Table, column, heading, note, text, words};
+use crate::{
+    labels::classes,
+    reporting::{
+        format::{Clock, integer},
+        model::{ErrorRow, Model},
+    },
 };
 
 /// A message in the table.
@@ -57,12 +59,18 @@ fn cells(row: &ErrorRow, clock: &Clock) -> Vec<String> {
     vec![
         text::line(&row.fingerprint, 16),
         text::line(&row.template, MESSAGE_CHARS_MAX),
-        format!("{} ({})", text::dotted(&row.class, 40), words::origin(row.origin)),
+        class(&row.class),
         text::line(&row.sqlstate, 5),
-        words::severity(row.severity).to_owned(),
+        words().severity(row.severity).to_owned(),
         integer(row.count),
         clock.short(row.last_ms),
     ]
+}
+
+/// In words, with the class itself beside them; of a class without words, the class.
+fn class(class: &str) -> String {
+    let (word, raw) = (classes::text(class, words()), text::dotted(class, 40));
+    if word == class { raw } else { format!("{word} ({raw})") }
 }
 
 fn exemplars(rows: &[ErrorRow]) -> Vec<Block> {

@@ -14,7 +14,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::{
-    domain::text::one_line,
+    domain::{availability::State, text::one_line},
+    labels::{Labels, Language},
     reporting::{
         format::{Clock, integer},
         model::{Kind, Model},
@@ -33,6 +34,8 @@ pub(super) struct Sheet {
     /// "revisi 1 · a1b2c3d4e5f60718".
     stamp: String,
     sample: bool,
+    /// Words of the states, in the order of the bars' shares.
+    states: [&'static str; 5],
     /// Page one.
     form: Form,
     annexes: Vec<Annex>,
@@ -140,6 +143,7 @@ pub(super) fn sheet(model: &Model) -> Result<Sheet> {
             model.digest.get(..DIGEST_CHARS).unwrap_or(&model.digest)
         ),
         sample: model.sample,
+        states: State::ALL.map(|state| words().state(state)),
         form: form::form(model, &clock),
         annexes,
     })
@@ -168,6 +172,11 @@ fn period(model: &Model, clock: &Clock) -> String {
     } else {
         whole
     }
+}
+
+/// The report speaks Indonesian.
+fn words() -> &'static Labels {
+    Language::Indonesian.labels()
 }
 
 fn heading(text: impl Into<String>) -> Block {

@@ -1,12 +1,11 @@
 //! Annex 4.
 
-use super::{Annex, Block, Style, Table, column, heading, note, text};
+use super::{Annex, Block, Style, Table, column, heading, note, text, words};
 use crate::{
     domain::batch::QuerySource,
     reporting::{
         format::{integer, query_time},
         model::{Model, QueryRow},
-        words,
     },
 };
 
@@ -28,7 +27,7 @@ pub(super) fn annex(model: &Model) -> Annex {
     if rows.into_iter().any(|row| row.p95_us.is_none()) {
         blocks.push(note(format!(
             "Tidak terukur: sumber {} tidak memberi persentil maupun waktu terlama per periode.",
-            words::source(QuerySource::StatementsView)
+            words().source(QuerySource::StatementsView)
         )));
     }
     Annex { title: "Waktu Transaksi Query".to_owned(), blocks }
@@ -63,7 +62,7 @@ fn cells(number: usize, row: &QueryRow) -> Vec<String> {
         format!(
             "{} ({})",
             text::dotted(&row.database, 40),
-            text::dotted(words::source(row.source), 40)
+            text::dotted(words().source(row.source), 40)
         ),
         integer(row.calls),
         query_time(row.total_us),
