@@ -262,6 +262,9 @@ fn a_new_epoch_that_could_not_delete_the_old_one_is_finished_at_the_next_open() 
 }
 
 proptest::proptest! {
+    // Each case syncs to disk up to 24 times.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
     /// Appends, acknowledgements and crashes that leave any part of an append behind.
     #[test]
     fn a_crash_at_any_byte_loses_no_synced_record_and_invents_none(
