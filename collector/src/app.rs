@@ -75,6 +75,7 @@ pub async fn run(
     let (ingest, web) = (listeners.ingest.local_addr()?, listeners.web.local_addr()?);
     let store = Store::open(&settings.store_url).await.context("cannot open the store")?;
     put_sites(&store, &settings).await.context("cannot write the sites")?;
+    store.collector_started(&collector_id(), now_ms()).await.context("cannot note the start")?;
 
     let alerting = Arc::new(Alerting::new(store.clone(), Arc::clone(&settings))?);
     let mut jobs = jobs(&store, &settings, &shutdown);

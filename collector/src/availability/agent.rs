@@ -36,8 +36,12 @@ pub struct Agent<'a> {
     server: &'a Server,
     /// By target; where it checks several addresses, the worst at each moment.
     seen: HashMap<Target, Timeline<Finding<'a>>>,
+    /// While the collector was running.
     contact: Timeline<()>,
-    /// In contact, or it observed something then.
+    /// It observed something then.
+    observed: Timeline<()>,
+    /// It observed something, or is in contact and what it observed has not arrived yet. A contact
+    /// bridges silences, so that it proves nothing once there are later observations.
     alive: Timeline<()>,
     /// From the last sign before the newest boot to that boot.
     rebooting: Option<Period>,
@@ -63,17 +67,24 @@ impl<'a> Agent<'a> {
             given.entry(seen.target).or_default().push((seen.period, finding));
         }
         let contacts = of_agent(&facts.contacts, &server.agent);
-        let contact = Timeline::union(contacts.map(|contact| until_run_ends(*contact, runs)));
+        let contacts = contacts.map(|contact| until_run_ends(*contact, runs));
+        let contact = Timeline::union(contacts.flat_map(|contact| runs.within(contact)));
         let observed = Timeline::union(observations().map(|seen| seen.period));
         let watched_from = observed.first_ms().unwrap_or(i64::MAX);
         let first_ms = server.first_seen_ms.min(watched_from);
+        let observed_until_ms = observed.end_ms().unwrap_or(i64::MIN);
+        let newest_contact = contact.spans().map(|(span, ())| Period {
+            from_ms: span.from_ms.max(observed_until_ms),
+            to_ms: span.to_ms.max(observed_until_ms),
+        });
         let still_here = contact.end_ms().is_some_and(|end| end >= now_ms);
         Agent {
             server,
             seen: given.into_iter().map(|(t, spans)| (t, Timeline::of(spans, worse))).collect(),
             rebooting: rebooting(server, &observed, &contact, period),
-            alive: Timeline::union(observed.spans().chain(contact.spans()).map(|(p, ())| *p)),
+            alive: Timeline::union(observed.spans().map(|(p, ())| *p).chain(newest_contact)),
             contact,
+            observed,
             first_ms,
             live_until_ms: if still_here { now_ms } else { server.live.at_ms.min(now_ms) },
         }
@@ -136,16 +147,36 @@ impl<'a> Agent<'a> {
         {
             return finding;
         }
-        let why = if at_ms < self.first_ms {
+        (State::Unknown, self.why_unchecked(target, at_ms, collector_on))
+    }
+
+    fn why_unchecked(&self, target: Target, at_ms: i64, collector_on: bool) -> &'static str {
+        let begun = self.watches(target) && at_ms >= self.speaks_from_ms(target);
+        if at_ms < self.first_ms {
             reason::NOT_WATCHED_YET
-        } else if self.contact.at(at_ms).is_none() {
-            if collector_on { reason::AGENT_SILENT } else { reason::COLLECTOR_OFF }
-        } else if at_ms < self.speaks_from_ms(target) || !self.watches(target) {
+        } else if self.observed.at(at_ms).is_some() {
+            if begun { reason::CANNOT_TELL } else { reason::NO_PROBE }
+        } else if !begun && self.contact.at(at_ms).is_some() {
             reason::NO_PROBE
-        } else {
+        } else if self.came_back_after(at_ms) {
+            self.why_not_observed(at_ms)
+        } else if self.contact.at(at_ms).is_some() {
             reason::PENDING
-        };
-        (State::Unknown, why)
+        } else if collector_on {
+            reason::AGENT_SILENT
+        } else {
+            reason::COLLECTOR_OFF
+        }
+    }
+
+    /// Observations that are later than this have arrived: it will not become known any more.
+    fn came_back_after(&self, at_ms: i64) -> bool {
+        self.observed.end_ms().is_some_and(|end_ms| end_ms > at_ms)
+    }
+
+    fn why_not_observed(&self, at_ms: i64) -> &'static str {
+        let has_booted_since = self.server.host.boot_time_ms > at_ms;
+        if has_booted_since { reason::AGENT_SILENT } else { reason::AGENT_NOT_RUNNING }
     }
 
     /// The newest state holds since its own beginning: the contract says that it was observed without
@@ -174,13 +205,12 @@ impl<'a> Agent<'a> {
         if self.alive.at(at_ms).is_some() {
             return (State::Up, "");
         }
-        let came_back = self.alive.end_ms().is_some_and(|end_ms| end_ms > at_ms);
         let why = if at_ms < self.first_ms {
             reason::NOT_WATCHED_YET
+        } else if self.came_back_after(at_ms) {
+            self.why_not_observed(at_ms)
         } else if !collector_on {
             reason::COLLECTOR_OFF
-        } else if came_back && self.server.host.boot_time_ms <= at_ms {
-            reason::AGENT_NOT_RUNNING
         } else {
             reason::AGENT_SILENT
         };

@@ -10,6 +10,9 @@ pub const PENDING: &str = "pending";
 pub const COLLECTOR_OFF: &str = "collector_off";
 /// The agent was not heard, and no observation from then has arrived.
 pub const AGENT_SILENT: &str = "agent_silent";
+/// The agent watched other targets then; of this one it could not tell (a database that refuses its
+/// role).
+pub const CANNOT_TELL: &str = "cannot_tell";
 /// The machine ran (it has not booted since), the agent did not.
 pub const AGENT_NOT_RUNNING: &str = "agent_not_running";
 /// The machine booted at the end of the interval, and nothing was seen of it within.

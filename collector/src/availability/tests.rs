@@ -131,12 +131,16 @@ fn a_cut_link_is_unknown_until_the_backlog_settles_it() {
         saw(1, Target::Application, State::Up, 0, 2_000),
         saw(1, Target::Application, State::Up, 5_000, END_S),
     ];
-    let cut = ["0-2000 up", "2000-5000 unknown agent_silent", "5000-10000 up"];
-    assert_eq!(lines(&facts, Target::Application), cut);
+    let later = facts.observations.pop();
     assert_eq!(
-        lines(&facts, Target::Server),
-        ["0-2000 up", "2000-5000 unknown agent_not_running", "5000-10000 up"]
+        lines(&facts, Target::Application),
+        ["0-2000 up", "2000-5000 unknown agent_silent", "5000-10000 unknown pending"]
     );
+    // Batches come oldest first: what is later than the hole says that nothing will fill it.
+    facts.observations.extend(later);
+    let cut = ["0-2000 up", "2000-5000 unknown agent_not_running", "5000-10000 up"];
+    assert_eq!(lines(&facts, Target::Application), cut);
+    assert_eq!(lines(&facts, Target::Server), cut);
 
     facts.observations = vec![saw(1, Target::Application, State::Up, 0, END_S)];
     assert_eq!(lines(&facts, Target::Application), ["0-10000 up"]);
@@ -204,7 +208,55 @@ fn a_quick_reboot_is_not_hidden_by_the_contact_that_bridges_it() {
     ];
     assert_eq!(
         lines(&facts, Target::Server),
-        ["0-2010 up", "2010-2040 down machine_rebooted", "2040-10000 up"]
+        [
+            "0-2010 up",
+            "2010-2040 down machine_rebooted",
+            "2040-2050 unknown agent_not_running",
+            "2050-10000 up"
+        ]
+    );
+}
+
+#[test]
+fn a_contact_that_bridges_a_dead_agent_does_not_make_its_server_up() {
+    let mut facts = watched();
+    facts.contacts = vec![contact(1, 0, END_S)];
+    facts.observations = vec![
+        saw(1, Target::Server, State::Up, 0, 2_000),
+        saw(1, Target::Application, State::Up, 0, 2_000),
+        saw(1, Target::Server, State::Up, 2_065, END_S),
+        saw(1, Target::Application, State::Up, 2_065, END_S),
+    ];
+    let expected = ["0-2000 up", "2000-2065 unknown agent_not_running", "2065-10000 up"];
+    assert_eq!(lines(&facts, Target::Server), expected);
+    assert_eq!(lines(&facts, Target::Application), expected);
+}
+
+#[test]
+fn a_contact_that_bridges_a_dead_collector_does_not_make_the_link_up() {
+    let mut facts = watched();
+    facts.collector_runs = vec![seconds(-1_000, 2_000), seconds(2_037, END_S)];
+    facts.contacts = vec![contact(1, 0, END_S)];
+    facts.observations = vec![saw(1, Target::Application, State::Up, 0, END_S)];
+    assert_eq!(
+        lines(&facts, Target::Link),
+        ["0-2000 up", "2000-2037 unknown collector_off", "2037-10000 up"]
+    );
+    assert_eq!(lines(&facts, Target::Application), ["0-10000 up"]);
+}
+
+#[test]
+fn a_target_that_a_running_agent_says_nothing_of_is_one_it_cannot_tell() {
+    let mut facts = watched();
+    facts.contacts = vec![contact(1, 0, END_S)];
+    facts.observations = vec![
+        saw(1, Target::Server, State::Up, 0, END_S),
+        saw(1, Target::Database, State::Up, 0, 4_000),
+        saw(1, Target::Database, State::Up, 6_000, END_S),
+    ];
+    assert_eq!(
+        lines(&facts, Target::Database),
+        ["0-4000 up", "4000-6000 unknown cannot_tell", "6000-10000 up"]
     );
 }
 

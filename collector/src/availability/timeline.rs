@@ -91,6 +91,15 @@ impl Timeline<()> {
     pub fn union(periods: impl IntoIterator<Item = Period>) -> Timeline<()> {
         Timeline::of(periods.into_iter().map(|period| (period, ())).collect(), |(), ()| ())
     }
+
+    /// The parts of `period` that are covered.
+    pub fn within(&self, period: Period) -> impl Iterator<Item = Period> {
+        let parts = self.spans.iter().map(move |(span, ())| Period {
+            from_ms: span.from_ms.max(period.from_ms),
+            to_ms: span.to_ms.min(period.to_ms),
+        });
+        parts.filter(|part| part.from_ms < part.to_ms)
+    }
 }
 
 #[cfg(test)]

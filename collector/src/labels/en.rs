@@ -215,6 +215,7 @@ pub const LABELS: Labels = Labels {
         ("not_watched_yet", "not watched yet"),
         ("no_probe_configured", "no probe configured"),
         ("pending", "results have not arrived yet"),
+        ("cannot_tell", "the agent could not tell"),
         ("agent_not_running", "the machine ran, the agent did not"),
         ("no_contact", "the collector heard nothing of the agent"),
         ("machine_rebooted", "the machine was rebooted"),

@@ -215,6 +215,7 @@ pub const LABELS: Labels = Labels {
         ("not_watched_yet", "belum dipantau"),
         ("no_probe_configured", "pemeriksaan belum diatur pada agen"),
         ("pending", "hasil pemeriksaan belum sampai"),
+        ("cannot_tell", "agen tidak dapat menyimpulkan keadaannya"),
         ("agent_not_running", "mesin menyala, agen tidak berjalan"),
         ("no_contact", "kolektor tidak mendengar apa pun dari agen"),
         ("machine_rebooted", "mesin dinyalakan ulang"),

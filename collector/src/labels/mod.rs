@@ -240,7 +240,7 @@ pub struct Labels {
     /// Long names, January first.
     pub months_long: [&'static str; 12],
     /// Machine words for why (of states and of losses), and what people read.
-    pub reasons: [(&'static str, &'static str); 29],
+    pub reasons: [(&'static str, &'static str); 30],
     /// Classes of errors, and what people read.
     pub classes: [(&'static str, &'static str); 40],
 }
@@ -315,13 +315,14 @@ mod tests {
         "sqlstate_3d000",
     ];
     /// Words that the collector concludes.
-    const CONCLUDED: [&str; 10] = [
+    const CONCLUDED: [&str; 11] = [
         reason::NOT_WATCHED_YET,
         reason::NO_PROBE,
         reason::PENDING,
         reason::COLLECTOR_OFF,
         reason::AGENT_SILENT,
         reason::AGENT_NOT_RUNNING,
+        reason::CANNOT_TELL,
         reason::MACHINE_REBOOTED,
         reason::NO_CONTACT,
         "never_connected",

@@ -81,6 +81,20 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
+    /// Notes that this collector starts to run: what lies between its last sign and now was not seen
+    /// by it, however short.
+    pub async fn collector_started(&self, collector_id: &str, now_ms: i64) -> StoreResult<()> {
+        sqlx::query(
+            "INSERT INTO collector_run (collector_id, from_ms, to_ms) VALUES ($1, $2, $2)
+             ON CONFLICT (collector_id, from_ms) DO NOTHING",
+        )
+        .bind(collector_id)
+        .bind(now_ms)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Notes that this collector runs; to be called every 10 s.
     pub async fn collector_alive(&self, collector_id: &str, now_ms: i64) -> StoreResult<()> {
         let mut tx = self.begin_write().await?;

@@ -285,4 +285,17 @@ mod tests {
         let lengths: Vec<_> = runs.iter().map(|run| run.len_ms() / 1_000).collect();
         assert_eq!(lengths, [40, 10]);
     }
+
+    #[tokio::test]
+    async fn a_collector_that_was_restarted_at_once_did_not_run_in_between() {
+        let (store, _dir) = fresh().await;
+        store.collector_started("one", MS).await.unwrap();
+        store.collector_alive("one", MS + 10_000).await.unwrap();
+        store.collector_started("one", MS + 14_000).await.unwrap();
+        store.collector_alive("one", MS + 24_000).await.unwrap();
+        let runs = store.collector_runs(hours(0, 1)).await.unwrap();
+        let seconds: Vec<_> =
+            runs.iter().map(|p| ((p.from_ms - MS) / 1_000, (p.to_ms - MS) / 1_000)).collect();
+        assert_eq!(seconds, [(0, 10), (14, 24)]);
+    }
 }
