@@ -108,7 +108,42 @@ pub struct Shares {
     pub unknown_ms: i64,
 }
 
+/// The whole, in hundredths of a percent.
+pub const WHOLE_BASIS_POINTS: u32 = 10_000;
+
+/// Hundredths of a percent of each part, by largest remainder: what is printed adds up to exactly
+/// 100.00 %. Nothing at all stays 0; negative parts count as 0.
+pub fn apportion<const N: usize>(parts: [i64; N]) -> [u32; N] {
+    let parts = parts.map(|part| i128::from(part.max(0)));
+    let sum: i128 = parts.iter().sum();
+    if sum == 0 {
+        return [0; N];
+    }
+    let exact = parts.map(|part| part * i128::from(WHOLE_BASIS_POINTS));
+    let mut points = exact.map(|part| u32::try_from(part / sum).unwrap_or(WHOLE_BASIS_POINTS));
+    let mut by_remainder: Vec<usize> = (0..N).collect();
+    by_remainder.sort_by_key(|at| std::cmp::Reverse(exact.get(*at).map(|part| part % sum)));
+    let missing = WHOLE_BASIS_POINTS.saturating_sub(points.iter().sum());
+    for at in by_remainder.into_iter().take(missing as usize) {
+        if let Some(point) = points.get_mut(at) {
+            *point += 1;
+        }
+    }
+    points
+}
+
 impl Shares {
+    /// Share of each state in the order of [`State::ALL`], adding up to the whole.
+    pub fn basis_points(&self) -> [u32; 5] {
+        apportion([
+            self.up_ms,
+            self.down_ms,
+            self.degraded_ms,
+            self.maintenance_ms,
+            self.unknown_ms,
+        ])
+    }
+
     /// Time in which the state was known.
     pub fn measured_ms(&self) -> i64 {
         let known = [self.up_ms, self.down_ms, self.degraded_ms, self.maintenance_ms];
@@ -137,7 +172,32 @@ impl Shares {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn parts_add_up_and_none_is_off_by_a_hundredth(
+            parts in prop::array::uniform5(0..i64::MAX), rest in 1..3_000i64,
+        ) {
+            let [a, b, c, d, _] = parts;
+            let parts = [a, b, c, d, rest];
+            let points = apportion(parts);
+            prop_assert_eq!(points.iter().sum::<u32>(), WHOLE_BASIS_POINTS);
+            let sum: i128 = parts.iter().map(|part| i128::from(*part)).sum();
+            for (part, point) in parts.into_iter().zip(points) {
+                let off = i128::from(point) * sum - i128::from(part) * 10_000;
+                prop_assert!(off.abs() < sum);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_remainder_is_rounded_up() {
+        assert_eq!(apportion([1, 1, 0, 0, 1]), [3_334, 3_333, 0, 0, 3_333]);
+        assert_eq!(Shares::default().basis_points(), [0; 5]);
+    }
 
     fn shares([up_ms, down_ms, degraded_ms, maintenance_ms, unknown_ms]: [i64; 5]) -> Shares {
         Shares { up_ms, down_ms, degraded_ms, maintenance_ms, unknown_ms }

@@ -3,6 +3,8 @@
 
 use jiff::{Timestamp, civil::Weekday, tz::TimeZone};
 
+use crate::labels::Language;
+
 /// Times in a site's own zone.
 pub struct Clock {
     zone: TimeZone,
@@ -83,23 +85,9 @@ fn weekday(day: Weekday) -> &'static str {
     }
 }
 
-const MONTHS: [&str; 12] = [
-    "Januari",
-    "Februari",
-    "Maret",
-    "April",
-    "Mei",
-    "Juni",
-    "Juli",
-    "Agustus",
-    "September",
-    "Oktober",
-    "November",
-    "Desember",
-];
-
 fn month(number: i8) -> &'static str {
-    usize::try_from(number - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or("")
+    let names = Language::Indonesian.labels().months_long;
+    usize::try_from(number - 1).ok().and_then(|index| names.get(index)).copied().unwrap_or("")
 }
 
 /// "1.234.567".

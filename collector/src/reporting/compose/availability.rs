@@ -5,16 +5,13 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use crate::{
     config::Site,
     domain::{
-        availability::{Interval, State, Target},
+        availability::{Interval, State, Target, apportion},
         period::Period,
     },
     reporting::model::{
         BARS_MAX, DayShares, INTERVALS_MAX, IntervalRow, TargetAvailability, Verdict,
     },
 };
-
-/// Shares are given in hundredths of a percent.
-const WHOLE_CENTIPERCENT: i64 = 10_000;
 
 pub(super) fn targets(
     ledger: &[Interval],
@@ -43,7 +40,7 @@ fn of_target(
     let listed: Vec<_> = own.iter().filter(|interval| interval.state != State::Up).collect();
     TargetAvailability {
         target: target.as_str().to_owned(),
-        shares_centipercent: apportion(sums),
+        shares_centipercent: apportion(sums).map(i64::from),
         target_permille,
         verdict: verdict(sums, target_permille),
         intervals: listed.iter().take(INTERVALS_MAX).map(|interval| row(interval)).collect(),
@@ -65,7 +62,7 @@ fn day_shares(own: &[&Interval], day: Period) -> DayShares {
     DayShares {
         from_ms: day.from_ms,
         to_ms: day.to_ms,
-        shares_centipercent: apportion(sums(own, day)),
+        shares_centipercent: apportion(sums(own, day)).map(i64::from),
     }
 }
 
@@ -85,26 +82,6 @@ fn sums(own: &[&Interval], period: Period) -> [i64; 5] {
 
 fn overlap(a: Period, b: Period) -> i64 {
     (a.to_ms.min(b.to_ms) - a.from_ms.max(b.from_ms)).max(0)
-}
-
-/// Divides [`WHOLE_CENTIPERCENT`] by the largest remainder, so that the printed shares add up to
-/// exactly 100,00; nothing at all stays 0.
-fn apportion(sums: [i64; 5]) -> [i64; 5] {
-    let total: i128 = sums.iter().map(|sum| i128::from(*sum)).sum();
-    if total <= 0 {
-        return [0; 5];
-    }
-    let exact = sums.map(|sum| i128::from(sum) * i128::from(WHOLE_CENTIPERCENT));
-    let mut shares = exact.map(|part| (part / total) as i64);
-    let mut by_remainder: Vec<usize> = (0..shares.len()).collect();
-    by_remainder.sort_by_key(|index| std::cmp::Reverse(exact.get(*index).map(|p| p % total)));
-    let missing = WHOLE_CENTIPERCENT - shares.iter().sum::<i64>();
-    for index in by_remainder.into_iter().take(missing.max(0) as usize) {
-        if let Some(share) = shares.get_mut(index) {
-            *share += 1;
-        }
-    }
-    shares
 }
 
 /// See [`Verdict`].
@@ -148,8 +125,6 @@ pub(super) fn midnight_after(ms: i64, days: i64, zone: &TimeZone) -> Option<i64>
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const DAY_MS: i64 = 86_400_000;
@@ -160,28 +135,6 @@ mod tests {
             period: Period { from_ms, to_ms },
             state,
             reason: String::new(),
-        }
-    }
-
-    #[test]
-    fn thirds_of_a_period_still_add_up_to_one_hundred_percent() {
-        assert_eq!(apportion([1, 1, 1, 0, 0]), [3_334, 3_333, 3_333, 0, 0]);
-        assert_eq!(apportion([0; 5]), [0; 5]);
-    }
-
-    proptest! {
-        #[test]
-        fn shares_add_up_and_none_is_off_by_a_hundredth(
-            sums in proptest::array::uniform5(0i64..40_000_000_000)
-        ) {
-            prop_assume!(sums.iter().sum::<i64>() > 0);
-            let shares = apportion(sums);
-            prop_assert_eq!(shares.iter().sum::<i64>(), WHOLE_CENTIPERCENT);
-            let total: i128 = sums.iter().map(|s| i128::from(*s)).sum();
-            for (sum, share) in sums.into_iter().zip(shares) {
-                let off = i128::from(share) * total - i128::from(sum) * 10_000;
-                prop_assert!(off.abs() < total);
-            }
         }
     }
 

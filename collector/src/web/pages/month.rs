@@ -186,7 +186,7 @@ impl Page<'_> {
     /// Targets of which anything is known, and the application in any case.
     fn targets(&self, facts: &Facts) -> Vec<TargetView> {
         let known = |target: &Target| {
-            let points = shares::basis_points(&availability::shares(&facts.ledger, *target));
+            let points = availability::shares(&facts.ledger, *target).basis_points();
             *target == Target::Application
                 || shares::of(&points, State::Unknown) < points.iter().sum()
         };
@@ -197,7 +197,7 @@ impl Page<'_> {
         let intervals: Vec<_> =
             facts.ledger.iter().filter(|interval| interval.target == target).collect();
         let divided = availability::shares(&facts.ledger, target);
-        let points = shares::basis_points(&divided);
+        let points = divided.basis_points();
         let share = |(state, points): (State, u32)| ShareView {
             state: state.as_str(),
             word: self.l.state(state),
