@@ -25,7 +25,7 @@ const SYNCHRONISED_BY: &[&str] = &[
 pub(super) fn user() -> Option<Finding> {
     rustix::process::geteuid().is_root().then(|| {
         let text = "this runs as root, who may read everything; run it as the agent's user, e.g. \
-                    runuser -u pantau-agent -- pantau-agent check";
+                    runuser -u pantau -- pantau-agent check";
         Finding::warn("user", text)
     })
 }

@@ -199,7 +199,7 @@ fn every_example_in_the_sample_file_can_be_used() {
         .collect();
     let text = uncommented
         .join("\n")
-        .replace("/etc/pantau-agent/postgres.password", password_file.to_str().unwrap());
+        .replace("/etc/pantau-agent/postgres-password", password_file.to_str().unwrap());
     let whole = settings(&text);
     assert_eq!((whole.logs.len(), whole.clusters.len(), whole.probes.len()), (2, 1, 1));
     let small = settings(SAMPLE_FILE);
