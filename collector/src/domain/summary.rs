@@ -159,6 +159,13 @@ pub struct DatabaseSummary {
     pub minutes: i64,
 }
 
+impl DatabaseSummary {
+    /// Whether commits, rollbacks and deadlocks are known: they are differences of two samples.
+    pub fn has_increases(&self) -> bool {
+        self.minutes > 1
+    }
+}
+
 /// A declared loss.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]

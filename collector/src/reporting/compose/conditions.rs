@@ -95,6 +95,11 @@ fn transactions(databases: &[&DatabaseSummary], covered: Period) -> Value {
     if minutes == 0 {
         return not_measured("penghitung transaksi tidak terbaca oleh agen dalam periode ini");
     }
+    if !databases.iter().any(|database| database.has_increases()) {
+        return not_measured(
+            "penghitung transaksi baru terbaca satu kali; jumlahnya ialah selisih",
+        );
+    }
     let sum = |of: fn(&DatabaseSummary) -> i64| {
         databases.iter().fold(0i64, |sum, database| sum.saturating_add(of(database)))
     };
@@ -155,4 +160,19 @@ fn link_share(way: &TrafficDirection) -> String {
 
 fn not_measured(reason: &str) -> Value {
     Value::NotMeasured { reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_that_were_read_once_are_no_number_of_transactions() {
+        let period = Period { from_ms: 0, to_ms: 3_600_000 };
+        let read = |minutes| DatabaseSummary { minutes, commits: 7, ..DatabaseSummary::default() };
+        for (minutes, measured) in [(0, false), (1, false), (2, true)] {
+            let value = transactions(&[&read(minutes)], period);
+            assert_eq!(matches!(value, Value::Measured { .. }), measured, "{minutes}: {value:?}");
+        }
+    }
 }

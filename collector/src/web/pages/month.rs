@@ -271,14 +271,18 @@ impl Page<'_> {
             format!("{sign}{}", format.bytes(last.abs_diff(first)))
         });
         let bytes = |size: i64| format.bytes(u64::try_from(size).unwrap_or(0));
+        let increase = |n: i64| match one.has_increases() {
+            true => format.integer(n),
+            false => "–".to_owned(),
+        };
         DatabaseView {
             cluster: one.cluster.clone(),
             database: one.database.clone(),
             size: one.size_last_bytes.map(bytes),
             growth,
-            transactions: format.integer(one.commits.saturating_add(one.rollbacks)),
-            rollbacks: format.integer(one.rollbacks),
-            deadlocks: format.integer(one.deadlocks),
+            transactions: increase(one.commits.saturating_add(one.rollbacks)),
+            rollbacks: increase(one.rollbacks),
+            deadlocks: increase(one.deadlocks),
             connections: format!("{} / {}", one.connections_peak, one.connections_max),
         }
     }
