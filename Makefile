@@ -10,9 +10,9 @@ run: ## builds, starts collector and agent on this machine; SAMPLE=1 adds a data
 test: ## installs what the tests need, then runs every test
 	@scripts/need.sh build test
 	@scripts/build.sh
-	cargo test --workspace --exclude pantau-tests --locked
+	cargo test --workspace --locked --lib --bins
 	@# They mostly wait for the real programs: more of them at once than there are cores.
-	cargo test --package pantau-tests --locked -- --test-threads 6
+	cargo test --workspace --locked --test e2e -- --test-threads 6
 
 check: ## format, clippy with warnings as errors, dependency licences
 	@scripts/need.sh build
