@@ -4,10 +4,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     config::{Settings, Site},
-    domain::period::Period,
+    domain::period::{Period, minute_end},
 };
-
-const MINUTE_MS: i64 = 60_000;
 
 /// The options that choose a time.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -33,7 +31,8 @@ impl Window {
         let instant = |key: &'static str, text: &Option<String>| {
             text.as_ref().map(|text| Period::instant(text, &site.zone).context(key)).transpose()
         };
-        let to_ms = instant("--to", &self.to)?.unwrap_or_else(|| minute_end(now_ms));
+        let to_ms =
+            instant("--to", &self.to)?.unwrap_or_else(|| minute_end(now_ms.saturating_add(1)));
         let from_ms = match instant("--from", &self.from)? {
             Some(from_ms) => from_ms,
             None => month_start(site, to_ms).context("--to: not a time that a calendar has")?,
@@ -43,11 +42,6 @@ impl Window {
         }
         Ok(Period { from_ms, to_ms })
     }
-}
-
-/// Counts are kept by the minute: what has just happened lies in one that is not over yet.
-fn minute_end(now_ms: i64) -> i64 {
-    now_ms.div_euclid(MINUTE_MS).saturating_add(1).saturating_mul(MINUTE_MS)
 }
 
 /// Start of the month that the last instant before `to_ms` lies in.

@@ -3,6 +3,8 @@
 use jiff::{civil, tz::TimeZone};
 use thiserror::Error;
 
+const MINUTE_MS: i64 = 60_000;
+
 /// `from_ms` included, `to_ms` excluded; UTC milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
@@ -59,6 +61,12 @@ impl Period {
         Period { from_ms: self.from_ms, to_ms: self.to_ms.min(now_ms).max(self.from_ms) }
     }
 
+    /// The same, to the end of the minute in which it ends: counts are kept by the minute, and what has
+    /// just happened lies in one that is not over yet.
+    pub fn through_minute(self) -> Period {
+        Period { to_ms: minute_end(self.to_ms), ..self }
+    }
+
     /// Length in milliseconds, never negative.
     pub fn len_ms(self) -> i64 {
         (self.to_ms - self.from_ms).max(0)
@@ -68,6 +76,11 @@ impl Period {
     pub fn contains(self, ms: i64) -> bool {
         self.from_ms <= ms && ms < self.to_ms
     }
+}
+
+/// First instant at or after `ms` at which a minute begins.
+pub fn minute_end(ms: i64) -> i64 {
+    ms.saturating_add(MINUTE_MS - 1).div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS)
 }
 
 #[cfg(test)]
@@ -81,6 +94,13 @@ mod tests {
         let utc = |t: &str| t.parse::<jiff::Timestamp>().unwrap().as_millisecond();
         assert_eq!(month.from_ms, utc("2026-10-31T16:00:00Z"));
         assert_eq!(month.to_ms, utc("2026-11-30T16:00:00Z"));
+    }
+
+    #[test]
+    fn a_running_minute_is_counted_whole_and_a_finished_one_is_not_passed() {
+        for (to_ms, end) in [(120_000, 120_000), (120_001, 180_000), (179_999, 180_000)] {
+            assert_eq!(Period { from_ms: 0, to_ms }.through_minute().to_ms, end);
+        }
     }
 
     #[test]

@@ -55,16 +55,17 @@ pub struct ServerFacts {
 /// Reads all of it. `covered` has passed at `now_ms`.
 pub async fn read(store: &Store, site: &Site, covered: Period, now_ms: i64) -> Result<Facts> {
     let id = &site.id;
+    let counted = covered.through_minute();
     let mut servers = Vec::new();
     for server in store.servers(Some(id)).await? {
         servers.push(read_server(store, server, covered).await?);
     }
     Ok(Facts {
         servers,
-        errors: store.errors(id, covered, GROUPS_ASKED).await?,
-        queries_by_calls: store.queries(id, covered, QueryOrder::Calls, QUERIES_MAX).await?,
+        errors: store.errors(id, counted, GROUPS_ASKED).await?,
+        queries_by_calls: store.queries(id, counted, QueryOrder::Calls, QUERIES_MAX).await?,
         queries_by_total_time: store
-            .queries(id, covered, QueryOrder::TotalTime, QUERIES_MAX)
+            .queries(id, counted, QueryOrder::TotalTime, QUERIES_MAX)
             .await?,
         databases: store.databases(id, covered).await?,
         ledger: availability::ledger(store, site, covered, now_ms).await?,
