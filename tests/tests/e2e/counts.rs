@@ -146,7 +146,7 @@ async fn ten_thousand_lines_with_137_errors_count_exactly_while_the_agent_is_kil
     agent.program()?.stop().await?;
     assert_eq!(collector.errors()?, (137, 5));
     let report = collector.report_text()?;
-    assert!(report.contains("137"), "{report}");
+    assert!(report.contains("137 kejadian dari 5 jenis kesalahan"), "{report}");
     Ok(())
 }
 
