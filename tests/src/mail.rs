@@ -1,4 +1,5 @@
-//! A mail server that takes every message and keeps it.
+//! A mail server that takes every message and keeps it. One with a known Message-ID is dropped, as
+//! mailboxes do.
 
 use std::{
     net::SocketAddr,
@@ -70,7 +71,9 @@ async fn converse(stream: TcpStream, kept: Arc<Mutex<Vec<String>>>) -> Result<()
                     message.push_str(&line);
                     message.push('\n');
                 }
-                if let Ok(mut kept) = kept.lock() {
+                if let Ok(mut kept) = kept.lock()
+                    && kept.iter().all(|known| message_id(known) != message_id(&message))
+                {
                     kept.push(message);
                 }
                 b"250 taken\r\n"
@@ -84,4 +87,8 @@ async fn converse(stream: TcpStream, kept: Arc<Mutex<Vec<String>>>) -> Result<()
         write.write_all(answer).await?;
     }
     Ok(())
+}
+
+fn message_id(message: &str) -> Option<&str> {
+    message.lines().find(|line| line.starts_with("Message-ID:"))
 }

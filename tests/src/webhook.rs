@@ -1,12 +1,13 @@
-//! An HTTP receiver that keeps every JSON body posted to it.
+//! An HTTP receiver that keeps every JSON body posted to it. What comes again under a known
+//! `Idempotency-Key` is dropped, as `docs/ALERTS.md` asks of receivers.
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Result;
-use axum::{Json, Router, extract::State, routing::post};
+use axum::{Json, Router, extract::State, http::HeaderMap, routing::post};
 use serde_json::Value;
 
 /// A running receiver; gone when dropped.
@@ -16,7 +17,8 @@ pub struct Webhook {
     task: tokio::task::JoinHandle<()>,
 }
 
-type Bodies = Arc<Mutex<Vec<Value>>>;
+/// Key and body.
+type Bodies = Arc<Mutex<Vec<(Vec<u8>, Value)>>>;
 
 impl Webhook {
     /// Starts on a free loopback port.
@@ -33,7 +35,8 @@ impl Webhook {
 
     /// Bodies taken so far.
     pub fn bodies(&self) -> Vec<Value> {
-        self.bodies.lock().map(|bodies| bodies.clone()).unwrap_or_default()
+        let bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+        bodies.iter().map(|(_, body)| body.clone()).collect()
     }
 
     /// Settings of a collector that posts here.
@@ -48,8 +51,10 @@ impl Drop for Webhook {
     }
 }
 
-async fn keep(State(bodies): State<Bodies>, Json(body): Json<Value>) {
-    if let Ok(mut bodies) = bodies.lock() {
-        bodies.push(body);
+async fn keep(State(bodies): State<Bodies>, headers: HeaderMap, Json(body): Json<Value>) {
+    let key = headers.get("idempotency-key").map_or(Vec::new(), |key| key.as_bytes().to_vec());
+    let mut bodies = bodies.lock().unwrap_or_else(PoisonError::into_inner);
+    if key.is_empty() || bodies.iter().all(|(known, _)| *known != key) {
+        bodies.push((key, body));
     }
 }
