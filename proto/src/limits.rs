@@ -10,6 +10,11 @@ pub const IN_FLIGHT_MAX: u32 = 256;
 pub const HEARTBEAT_INTERVAL_S: u64 = 30;
 /// A link without a sign of life for this long is dead (two heartbeats and a half).
 pub const LINK_DEAD_AFTER_S: u64 = 75;
+/// Name in every collector's certificate: agents know a collector by its CA and this name, wherever it
+/// runs, so that an address may change.
+pub const COLLECTOR_NAME: &str = "collector.pantau.internal";
+/// First word of an enrolment token, before the dot.
+pub const TOKEN_PREFIX: &str = "pantau1";
 /// Longest site or agent id, in bytes.
 pub const ID_BYTES_MAX: usize = 64;
 

@@ -362,6 +362,15 @@ fn advice(refused: &Refused) -> String {
         RefusalReason::Clock => {
             "this machine's clock and the collector's differ too much; set both by NTP"
         }
+        RefusalReason::Revoked => {
+            "this server's certificate was revoked; ask for a token and run `pantau-agent enroll`"
+        }
+        RefusalReason::NotYou => {
+            "`site` and `agent` in the settings are not those this server was enrolled by; correct them"
+        }
+        RefusalReason::Cloned => {
+            "this machine is a copy of another that speaks for the same agent; empty `state_dir` here and run `pantau-agent enroll` with a name of its own"
+        }
         RefusalReason::NotSaid => "the collector refuses without a reason this agent knows",
     };
     format!("{what} (collector: {}); batches wait in the spool", refused.detail)

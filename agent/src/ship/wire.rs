@@ -57,6 +57,9 @@ pub(super) enum RefusalReason {
     ShuttingDown,
     Replaced,
     Clock,
+    Revoked,
+    NotYou,
+    Cloned,
     NotSaid,
 }
 
@@ -143,6 +146,9 @@ fn refusal_reason(reason: v1::refusal::Reason) -> RefusalReason {
         Reason::ShuttingDown => RefusalReason::ShuttingDown,
         Reason::Replaced => RefusalReason::Replaced,
         Reason::Clock => RefusalReason::Clock,
+        Reason::Revoked => RefusalReason::Revoked,
+        Reason::NotYou => RefusalReason::NotYou,
+        Reason::Cloned => RefusalReason::Cloned,
         Reason::Unspecified => RefusalReason::NotSaid,
     }
 }

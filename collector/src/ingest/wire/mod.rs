@@ -196,6 +196,9 @@ fn reason(reason: Reason) -> v1::refusal::Reason {
         Reason::ShuttingDown => v1::refusal::Reason::ShuttingDown,
         Reason::Replaced => v1::refusal::Reason::Replaced,
         Reason::Clock => v1::refusal::Reason::Clock,
+        Reason::Revoked => v1::refusal::Reason::Revoked,
+        Reason::NotYou => v1::refusal::Reason::NotYou,
+        Reason::Cloned => v1::refusal::Reason::Cloned,
     }
 }
 

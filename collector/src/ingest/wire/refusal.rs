@@ -28,6 +28,9 @@ pub enum Reason {
     ShuttingDown,
     Replaced,
     Clock,
+    Revoked,
+    NotYou,
+    Cloned,
 }
 
 /// A person has to change something first.
