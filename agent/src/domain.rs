@@ -172,6 +172,9 @@ pub struct SourcePosition {
     pub identity: FileIdentity,
     pub generation: u32,
     pub offset: u64,
+    /// Hash of the last up to 64 bytes before `offset`, 0 where it is not known: tells whether a file
+    /// still holds what was counted.
+    pub tail_hash: u32,
     pub last_event_ms: i64,
 }
 
@@ -243,6 +246,9 @@ pub enum GapReason {
     BaselineLost,
     SpoolLost,
     GroupsShed,
+    Merged,
+    ExemplarsShed,
+    Restored,
 }
 
 /// What availability is kept for, as far as the agent sees it.

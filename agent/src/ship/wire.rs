@@ -288,6 +288,7 @@ fn position_from(position: v1::SourcePosition) -> SourcePosition {
         },
         generation: position.generation,
         offset: position.offset,
+        tail_hash: 0,
         last_event_ms: position.last_event_ms,
     }
 }
@@ -299,6 +300,7 @@ fn gap(gap: &Gap) -> v1::Gap {
         GapReason::BaselineLost => Reason::BaselineLost,
         GapReason::SpoolLost => Reason::SpoolLost,
         GapReason::GroupsShed => Reason::GroupsShed,
+        GapReason::Merged | GapReason::ExemplarsShed | GapReason::Restored => Reason::Unspecified,
     };
     v1::Gap {
         source: gap.source.clone(),

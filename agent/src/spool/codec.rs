@@ -77,6 +77,7 @@ fn put_position(out: &mut Vec<u8>, position: &SourcePosition) {
     put_u32(out, position.identity.head_bytes);
     put_u32(out, position.generation);
     put_u64(out, position.offset);
+    put_u32(out, position.tail_hash);
     put_i64(out, position.last_event_ms);
 }
 
@@ -105,6 +106,7 @@ fn position(reader: &mut Reader<'_>, source: &str) -> Option<SourcePosition> {
         },
         generation: reader.u32()?,
         offset: reader.u64()?,
+        tail_hash: reader.u32()?,
         last_event_ms: reader.i64()?,
     })
 }

@@ -20,6 +20,7 @@ fn progress(offset: u64) -> Vec<SourceProgress> {
         identity: FileIdentity { device: 1, inode: 2, head_hash: 3, head_bytes: 4 },
         generation: 5,
         offset,
+        tail_hash: 8,
         last_event_ms: 6,
     };
     vec![SourceProgress { source: "play".into(), not_before_ms: Some(9), files: vec![position] }]

@@ -384,6 +384,7 @@ impl Follower {
             identity,
             generation,
             offset,
+            tail_hash: 0,
             last_event_ms: 0,
         }
     }
