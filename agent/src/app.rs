@@ -11,6 +11,7 @@ mod core;
 mod live;
 mod logs;
 mod sampling;
+mod transport;
 
 use std::{
     path::PathBuf,
@@ -35,6 +36,7 @@ use crate::{
     spool::{Opened, Spool},
     tail::first_progress,
 };
+use transport::Transport;
 
 /// Messages of the logs that wait for the window; each holds at most [`logs::ENTRIES_MAX`] entries.
 const LOG_MESSAGES_MAX: usize = 16;
@@ -50,21 +52,23 @@ const FLUSH_POLL: Duration = Duration::from_millis(50);
 /// Runs the agent until `shutdown`, then closes the window, spools it, and gives it three seconds to be
 /// delivered. Whatever fails outside is told and goes on; a collector that is down is waited for.
 ///
-/// Errors: the spool cannot be used.
+/// Errors: the spool cannot be used, or this server is not enrolled ([`crate::identity::NotReady`]).
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let transport = Transport::open(&settings).await?;
     let spool_settings = settings.spool.clone();
     let Opened { spool, progress, mut gaps, progress_lost } =
         spawn_blocking(move || Spool::open(&spool_settings, now_ms())).await??;
     let mut logs = plan_logs(&settings, progress, progress_lost);
     let spool = Arc::new(Mutex::new(spool));
     while let Outcome::BeginAnew(positions) =
-        run_epoch(&settings, &spool, logs, std::mem::take(&mut gaps), &shutdown).await?
+        run_epoch(&settings, &transport, &spool, logs, std::mem::take(&mut gaps), &shutdown).await?
     {
         let (progress, lost) = begin_anew(&spool, positions).await?;
         // A log that the collector names no position of may have been counted as well.
         logs = plan_logs(&settings, progress, true);
         gaps.push(lost);
     }
+    transport.save().await;
     Ok(())
 }
 
@@ -95,13 +99,14 @@ fn plan_logs(settings: &Settings, known: Vec<SourceProgress>, lost: bool) -> Vec
 /// Runs until shutdown, or until the collector shows that this epoch is of the past.
 async fn run_epoch(
     settings: &Settings,
+    transport: &Transport,
     spool: &Arc<Mutex<Spool>>,
     logs: Vec<LogPlan>,
     gaps: Vec<Gap>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Outcome> {
     let Stages { mut core, inputs, feeders, stop, link, link_stop } =
-        start(settings, spool, logs, shutdown).await?;
+        start(settings, transport, spool, logs, shutdown).await?;
     gaps.into_iter().for_each(|gap| core.declare(gap));
     let outcome = core.run(inputs, shutdown).await;
     stop.cancel();
@@ -129,6 +134,7 @@ struct Stages {
 
 async fn start(
     settings: &Settings,
+    transport: &Transport,
     spool: &Arc<Mutex<Spool>>,
     logs: Vec<LogPlan>,
     shutdown: &CancellationToken,
@@ -155,8 +161,9 @@ async fn start(
     let mut feeders = JoinSet::new();
     sampling::spawn(&mut feeders, settings, host, last_closed_ms, &samples_out, &stop);
     logs::spawn(&mut feeders, logs, prefixes, &logs_out, &stop);
+    transport.spawn(&mut feeders, &samples_out, &stop);
     let link =
-        start_link(settings, facts, spool.clone(), live_state, (urgent, spooled), events_out);
+        start_link(transport, facts, spool.clone(), live_state, (urgent, spooled), events_out);
     let link = tokio::spawn(link.run(link_stop.clone()));
     let inputs = core::Inputs { samples, log_messages, link_events };
     Ok(Stages { core, inputs, feeders, stop, link, link_stop })
@@ -167,7 +174,7 @@ async fn start_host(dir: PathBuf) -> anyhow::Result<HostSampler> {
 }
 
 fn start_link(
-    settings: &Settings,
+    transport: &Transport,
     facts: HostFacts,
     spool: Arc<Mutex<Spool>>,
     live: watch::Receiver<Arc<crate::domain::LiveState>>,
@@ -175,8 +182,8 @@ fn start_link(
     events: mpsc::Sender<crate::ship::LinkEvent>,
 ) -> Link {
     Link::new(LinkParts {
-        identity: settings.identity.clone(),
-        collector: settings.collector.clone(),
+        identity: transport.identity(),
+        connector: transport.connector.clone(),
         facts,
         spool,
         live,

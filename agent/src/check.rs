@@ -1,6 +1,7 @@
 //! `pantau-agent check`: tests each piece of the settings and says what to do. Changes nothing, and
 //! ends in bounded time whatever does not answer.
 
+mod identity;
 mod logs;
 mod machine;
 mod remote;
@@ -59,7 +60,7 @@ pub async fn run(loaded: &Loaded, now_ms: i64) -> Vec<Finding> {
     findings.extend(logs::all(&settings.logs, &facts, now_ms));
     findings.extend(clusters);
     findings.extend(remote::probes(&settings.probes, now_ms).await);
-    findings.push(remote::collector(settings.collector.address).await);
+    findings.extend(identity::all(settings, now_ms).await);
     findings
 }
 
@@ -125,7 +126,7 @@ mod tests {
         drop(closed);
         let dir = tempfile::tempdir().unwrap();
         let text = format!(
-            "site = \"demo\"\nagent = \"a\"\nzone = \"Asia/Jakarta\"\ncollector = \"{address}\"\n\
+            "zone = \"Asia/Jakarta\"\ncollector = \"{address}\"\n\
              state_dir = \"{}\"\n[[log]]\nkey = \"spse\"\npath = \"/nowhere/application.log\"\n\
              format = \"play\"\n[[postgres]]\nkey = \"utama\"\nhost = \"127.0.0.1\"\nport = {}\n\
              user = \"pantau\"\ndatabase = \"epns_prod\"\n",
@@ -137,7 +138,8 @@ mod tests {
         for (piece, text) in [
             ("log.spse", "/nowhere/application.log"),
             ("database.utama", "start PostgreSQL"),
-            ("collector", "start it"),
+            ("identity", "pantau-agent enroll"),
+            ("collector", "does not answer"),
         ] {
             let found = findings.iter().find(|finding| finding.piece == piece).unwrap();
             assert_eq!(found.verdict, Verdict::Fail, "{found:?}");

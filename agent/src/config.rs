@@ -2,7 +2,10 @@
 //! ([`Settings`]), checked (`read`). A wrong setting names file, line, key, value and what is allowed;
 //! all faults of a file are told at once.
 
+mod address;
+mod collector;
 mod read;
+mod secret;
 mod typed;
 
 use std::{
@@ -14,7 +17,9 @@ use std::{
 use toml::de::DeTable;
 
 use crate::domain::{SourceKey, Target};
+pub use address::Address;
 pub use read::LOGS_MAX;
+pub use secret::Secret;
 use typed::{Faults, Section};
 
 /// Where settings are read from unless `--config` says otherwise.
@@ -93,8 +98,14 @@ impl fmt::Display for FaultList<'_> {
 /// What the program needs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Who this is.
-    pub identity: Identity,
+    /// Who this is said to be.
+    pub names: Names,
+    /// True when generated sample data is watched (CONTOH).
+    pub sample: bool,
+    /// Zone of the site: of logs that write none, and of the day that bytes are counted by.
+    pub zone: jiff::tz::TimeZone,
+    /// Folder of all that the agent keeps, its own.
+    pub state_dir: PathBuf,
     /// Where batches go.
     pub collector: Collector,
     /// Where batches wait.
@@ -109,7 +120,15 @@ pub struct Settings {
     pub probes: Vec<ProbeSettings>,
 }
 
-/// Who this is.
+/// Who this is said to be. Enrolment decides; what is typed here must agree with it.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Names {
+    pub site_id: Option<String>,
+    pub agent_id: Option<String>,
+}
+
+/// Who this is, by enrolment.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The site (LPSE), as the collector names it.
@@ -120,11 +139,26 @@ pub struct Identity {
     pub sample: bool,
 }
 
-/// Where batches go.
-#[derive(Clone, Debug)]
+/// Where batches go, and how.
+#[derive(Clone, Debug, Default)]
 pub struct Collector {
-    /// Loopback only until enrolment exists: the stream is not encrypted.
-    pub address: std::net::SocketAddr,
+    /// Left out: the address of the enrolment.
+    pub address: Option<Address>,
+    /// Goes between, where the site lets nothing out directly.
+    pub proxy: Option<Proxy>,
+    /// Bytes of one day, both directions, from which on less is sent.
+    pub bytes_per_day_max: Option<u64>,
+    /// Whether TLS 1.2 is allowed beside 1.3.
+    pub tls_1_2: bool,
+}
+
+/// An HTTP proxy that passes connections on (CONNECT).
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Where it listens.
+    pub address: Address,
+    /// User and password, where it asks for them (Basic).
+    pub credentials: Option<(String, Secret)>,
 }
 
 /// Where batches wait.

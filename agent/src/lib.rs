@@ -24,6 +24,10 @@ pub mod spool;
 
 pub mod ship;
 
+pub mod identity;
+
 pub mod app;
+
+pub mod enroll;
 
 pub mod check;

@@ -7,19 +7,22 @@ use clap::{Parser, Subcommand, ValueEnum};
 use pantau_agent::{
     app,
     check::{self, Finding},
-    config,
+    config, enroll,
+    identity::NotReady,
 };
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-/// The settings cannot be used; clap gives the same for a wrong command line.
+/// The settings cannot be used, or this server is not enrolled; clap gives the same for a wrong command
+/// line.
 const EXIT_WRONG_SETTINGS: u8 = 2;
 /// Threads that wait for the disk, besides those of the logs.
 const WAITING_THREADS_MAX: usize = 8;
 
 /// Watches one SPSE server: tails its logs, samples its health, ships counts to a collector.
 ///
-/// Exit codes: 0 stopped or nothing failed, 1 something failed, 2 wrong settings or command line.
+/// Exit codes: 0 stopped or nothing failed, 1 something failed, 2 wrong settings or command line, or not
+/// enrolled.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -40,6 +43,8 @@ struct Cli {
 enum Command {
     /// Runs until SIGTERM or SIGINT.
     Run,
+    /// Exchanges a one-time token for the identity of this server. Does nothing where it has one.
+    Enroll(enroll::Args),
     /// Tests each piece of the settings, says what to do about it, and changes nothing.
     Check {
         /// Prints JSON instead of a table.
@@ -73,6 +78,7 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
     let runtime = runtime().context("cannot start the runtime")?;
     match &cli.command {
         Command::Run => runtime.block_on(run(cli)),
+        Command::Enroll(args) => runtime.block_on(enroll(cli, args)),
         Command::Check { json } => runtime.block_on(check(cli, *json)),
     }
 }
@@ -88,20 +94,38 @@ fn runtime() -> std::io::Result<Runtime> {
 }
 
 async fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    let loaded = match config::load(&cli.config) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            eprintln!("{error}");
-            return Ok(ExitCode::from(EXIT_WRONG_SETTINGS));
-        }
-    };
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
+    let Some(settings) = settings(cli) else { return Ok(ExitCode::from(EXIT_WRONG_SETTINGS)) };
     let shutdown = CancellationToken::new();
     tokio::spawn(stop_on_signal(shutdown.clone()));
-    app::run(loaded.settings, shutdown).await?;
+    match app::run(settings, shutdown).await {
+        Err(error) if error.is::<NotReady>() => {
+            eprintln!("pantau-agent: {error}");
+            Ok(ExitCode::from(EXIT_WRONG_SETTINGS))
+        }
+        ended => ended.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn enroll(cli: &Cli, args: &enroll::Args) -> anyhow::Result<ExitCode> {
+    let Some(settings) = settings(cli) else { return Ok(ExitCode::from(EXIT_WRONG_SETTINGS)) };
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let told = enroll::run(&settings, args, now_ms).await?;
+    writeln!(std::io::stdout(), "{told}").context("cannot print the result")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings, their warnings told; `None` when they cannot be used, which is told too.
+fn settings(cli: &Cli) -> Option<config::Settings> {
+    match config::load(&cli.config) {
+        Ok(loaded) => {
+            loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            Some(loaded.settings)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            None
+        }
+    }
 }
 
 async fn check(cli: &Cli, json: bool) -> anyhow::Result<ExitCode> {
@@ -125,7 +149,7 @@ async fn check(cli: &Cli, json: bool) -> anyhow::Result<ExitCode> {
 
 fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {
     use tracing_subscriber::{EnvFilter, fmt};
-    let quiet = if matches!(cli.command, Command::Check { .. }) { "error" } else { "info" };
+    let quiet = if !matches!(cli.command, Command::Run) { "error" } else { "info" };
     let filter = match &cli.log_level {
         Some(level) => EnvFilter::try_new(level).context("--log-level")?,
         None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet)),

@@ -147,6 +147,7 @@ impl Core {
             Sample::Trouble(problem) => {
                 self.parts.live.set_problems(&problem.subject.clone(), vec![problem]);
             }
+            Sample::Standing(subject, text) => self.trouble(subject, text),
         }
         self.publish();
     }

@@ -27,6 +27,8 @@ pub(super) enum Sample {
     Probe(TargetCheck),
     /// A part that cannot work at all.
     Trouble(Problem),
+    /// What is wrong with a part; `None` when it works again.
+    Standing(&'static str, Option<String>),
 }
 
 /// Starts all samplers. `last_closed_ms`: when the newest batch in the spool was closed.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    config::{Collector, Identity, Intervals, SpoolSettings, Start},
+    config::{Collector, Intervals, Names, SpoolSettings, Start},
     domain::Entry,
     spool::Record,
     tail::{Event, Follower, Step},
@@ -32,12 +32,11 @@ fn spool_settings(dir: &Path) -> SpoolSettings {
 
 fn settings(dir: &Path, collector: std::net::SocketAddr) -> Settings {
     Settings {
-        identity: Identity {
-            site_id: "lpse-contoh".to_owned(),
-            agent_id: "app-1".to_owned(),
-            sample: true,
-        },
-        collector: Collector { address: collector },
+        names: Names::default(),
+        sample: true,
+        zone: jiff::tz::TimeZone::UTC,
+        state_dir: dir.to_owned(),
+        collector: Collector { address: Some(collector.into()), ..Collector::default() },
         spool: spool_settings(dir),
         intervals: Intervals {
             sample: Duration::from_secs(15),
@@ -247,6 +246,7 @@ fn closed_port() -> std::net::SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_whose_collector_is_down_spools_its_last_window_when_it_is_stopped() {
     let dir = tempfile::tempdir().unwrap();
+    crate::identity::samples::enrol_into(dir.path());
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(run(settings(dir.path(), closed_port()), shutdown.clone()));
     while !dir.path().join("spool/00000001.seg").exists() {
@@ -261,7 +261,18 @@ async fn an_agent_whose_collector_is_down_spools_its_last_window_when_it_is_stop
 #[tokio::test]
 async fn an_agent_without_a_spool_does_not_start_and_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
+    crate::identity::samples::enrol_into(dir.path());
     fs::write(dir.path().join("spool"), "a file").unwrap();
     let refused = run(settings(dir.path(), closed_port()), CancellationToken::new()).await;
     assert!(format!("{:#}", refused.unwrap_err()).contains("let the agent's user write there"));
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_enrolled_does_not_start_and_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = run(settings(dir.path(), closed_port()), CancellationToken::new()).await;
+    let error = refused.unwrap_err();
+    assert!(error.is::<crate::identity::NotReady>(), "{error:#}");
+    assert!(error.to_string().contains("pantau-agent enroll --collector"), "{error:#}");
+    assert!(!dir.path().join("spool").exists());
 }

@@ -1,8 +1,5 @@
-//! What answers over a socket: clusters, probes, the collector.
+//! What answers over a socket: clusters, probes.
 
-use std::{net::SocketAddr, time::Duration};
-
-use tokio::{net::TcpStream, time::timeout};
 use tokio_postgres::config::Host;
 
 use super::Finding;
@@ -14,9 +11,6 @@ use crate::{
         probe::Probe,
     },
 };
-
-/// The collector, or the near end of the tunnel to it, is on this machine.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Samples each cluster once; the facts are for the logs' check.
 pub(super) async fn clusters(
@@ -122,21 +116,6 @@ fn judge_probe(check: &TargetCheck) -> Finding {
     }
 }
 
-/// Only whether something listens: the conversation begins when the agent runs.
-pub(super) async fn collector(address: SocketAddr) -> Finding {
-    let advice = "start it, or the SSH tunnel to it; until then batches wait in the spool";
-    match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => Finding::pass("collector", format!("{address} takes connections")),
-        Ok(Err(error)) => {
-            Finding::fail("collector", format!("{address} does not answer ({error}): {advice}"))
-        }
-        Err(_) => Finding::fail(
-            "collector",
-            format!("{address} does not answer within {} s: {advice}", CONNECT_TIMEOUT.as_secs()),
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::Verdict, *};
@@ -186,12 +165,5 @@ mod tests {
         assert!(statements("database.utama", &facts).text.contains("not timed"));
         let facts = DatabaseFacts { statements_view: true, ..facts };
         assert_eq!(statements("database.utama", &facts).verdict, Verdict::Pass);
-    }
-
-    #[tokio::test]
-    async fn a_collector_that_listens_passes() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let finding = collector(listener.local_addr().unwrap()).await;
-        assert_eq!(finding.verdict, Verdict::Pass);
     }
 }

@@ -13,14 +13,12 @@ use jiff::tz::TimeZone;
 use pantau_proto::limits;
 
 use super::{
-    ClusterSettings, Collector, Identity, Intervals, LogFormat, LogSettings, ProbeSettings,
-    Settings, SpoolSettings, Start,
+    ClusterSettings, Intervals, LogFormat, LogSettings, Names, ProbeSettings, Settings,
+    SpoolSettings, Start, collector,
     typed::{Faults, Section},
 };
 use crate::domain::{SourceKey, Target};
 
-/// Default of `collector`: where a collector, or the near end of an SSH tunnel to it, listens.
-const COLLECTOR_DEFAULT: &str = "127.0.0.1:7411";
 /// Default of `state_dir`, as the systemd unit creates it.
 const STATE_DIR_DEFAULT: &str = "/var/lib/pantau-agent";
 /// `[[log]]` at most: each is one watched file and one position in every batch.
@@ -46,6 +44,9 @@ pub(super) const FILE_KEYS: &[&str] = &[
     "site",
     "agent",
     "collector",
+    "proxy",
+    "bytes_per_day_max",
+    "tls_1_2",
     "zone",
     "state_dir",
     "sample",
@@ -76,18 +77,23 @@ pub(super) fn settings(
     faults: &mut Faults,
     warnings: &mut Vec<String>,
 ) -> Option<Settings> {
-    let identity = identity(file, faults);
-    let collector = collector(file, faults);
+    let names = names(file, faults);
+    let sample = file.flag("sample", faults).unwrap_or(false);
+    let collector = collector::collector(file, faults, warnings);
     let zone = file.required_parsed("zone", "the zone of logs that write none", faults, zone);
-    let spool = spool(file, faults);
+    let state_dir = PathBuf::from(file.text("state_dir", faults).unwrap_or(STATE_DIR_DEFAULT));
+    let spool = spool(file, &state_dir, faults);
     let intervals = intervals(file, faults);
     let clusters = clusters(file, faults, warnings);
     let probes = probes(file, faults);
     let logs = logs(file, zone.as_ref().unwrap_or(&TimeZone::UTC), faults);
-    zone?;
+    let zone = zone?;
     Some(Settings {
-        identity: identity?,
-        collector: collector?,
+        names,
+        sample,
+        zone,
+        state_dir,
+        collector,
         spool,
         intervals,
         logs,
@@ -96,47 +102,19 @@ pub(super) fn settings(
     })
 }
 
-fn identity(file: &Section, faults: &mut Faults) -> Option<Identity> {
-    let site = file.required_parsed("site", "the LPSE, as the collector names it", faults, id);
-    let agent = file.required_parsed("agent", "this server's name in the site", faults, id);
-    let sample = file.flag("sample", faults).unwrap_or(false);
-    Some(Identity { site_id: site?, agent_id: agent?, sample })
+fn names(file: &Section, faults: &mut Faults) -> Names {
+    Names { site_id: file.parsed("site", faults, id), agent_id: file.parsed("agent", faults, id) }
 }
 
-fn collector(file: &Section, faults: &mut Faults) -> Option<Collector> {
-    if !file.has("collector") {
-        return COLLECTOR_DEFAULT.parse().ok().map(|address| Collector { address });
-    }
-    let address = file.parsed("collector", faults, |text| {
-        let address: std::net::SocketAddr = text
-            .parse()
-            .map_err(|_| format!("write an address and a port, e.g. {COLLECTOR_DEFAULT}"))?;
-        if !address.ip().is_loopback() {
-            return Err(format!(
-                "the stream is not encrypted yet, so only a loopback address is allowed \
-                 (127.0.0.1 or [::1]); to reach a collector elsewhere, open an SSH tunnel (ssh -N -L \
-                 7411:{COLLECTOR_DEFAULT} user@collector) and write {COLLECTOR_DEFAULT}"
-            ));
-        }
-        Ok(address)
-    })?;
-    Some(Collector { address })
-}
-
-fn spool(file: &Section, faults: &mut Faults) -> SpoolSettings {
-    let state_dir = file.text("state_dir", faults).unwrap_or(STATE_DIR_DEFAULT);
+fn spool(file: &Section, state_dir: &Path, faults: &mut Faults) -> SpoolSettings {
     let section = file.table("spool", &["bytes_max", "grace_days"], faults);
     let (mut bytes_max, mut grace_days) = (None, None);
     if let Some(section) = section {
-        bytes_max = if section.is_text("bytes_max") {
-            section.parsed("bytes_max", faults, bytes)
-        } else {
-            section.number("bytes_max", SPOOL_BYTES_ALLOWED, faults)
-        };
+        bytes_max = bytes(&section, "bytes_max", SPOOL_BYTES_ALLOWED, faults);
         grace_days = section.number("grace_days", 0..=365, faults);
     }
     SpoolSettings {
-        dir: Path::new(state_dir).join("spool"),
+        dir: state_dir.join("spool"),
         bytes_max: bytes_max.unwrap_or(SPOOL_BYTES_DEFAULT),
         grace: Duration::from_secs(grace_days.unwrap_or(GRACE_DEFAULT_DAYS) * 86_400),
     }
@@ -247,7 +225,7 @@ fn cluster(
     let database = section.required("database", "the database to connect to", faults);
     let port = section.number("port", 1..=65_535, faults).unwrap_or(5_432) as u16;
     let password =
-        section.parsed("password_file", faults, |path| password(Path::new(path), warnings));
+        section.parsed("password_file", faults, |path| password("postgres", path, warnings));
     let databases = section.texts("databases", faults);
     if databases.len() > DATABASES_MAX {
         let at = section.at_key("databases");
@@ -379,10 +357,29 @@ fn statuses(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
     }
 }
 
+/// A number of bytes, plain or with a unit.
+pub(super) fn bytes(
+    section: &Section,
+    key: &str,
+    allowed: RangeInclusive<u64>,
+    faults: &mut Faults,
+) -> Option<u64> {
+    if !section.is_text(key) {
+        return section.number(key, allowed, faults);
+    }
+    section.parsed(key, faults, |text| {
+        let bytes = with_unit(text).filter(|bytes| allowed.contains(bytes));
+        bytes.ok_or_else(|| {
+            let (least, most) = allowed.into_inner();
+            format!(
+                "write {least} to {most}, or e.g. \"64MiB\" (units: KiB, MiB, GiB, TiB, kB, MB, GB)"
+            )
+        })
+    })
+}
+
 /// `64MiB`, `1 GiB`, `500MB` or plain bytes.
-fn bytes(text: &str) -> Result<u64, &'static str> {
-    const ALLOWED: &str =
-        "write 1MiB to 1TiB, e.g. \"64MiB\" (units: KiB, MiB, GiB, TiB, kB, MB, GB)";
+fn with_unit(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor = match unit.trim() {
@@ -394,21 +391,23 @@ fn bytes(text: &str) -> Result<u64, &'static str> {
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
         "TiB" => 1 << 40,
-        _ => return Err(ALLOWED),
+        _ => return None,
     };
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    bytes.filter(|bytes| SPOOL_BYTES_ALLOWED.contains(bytes)).ok_or(ALLOWED)
+    number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 /// Reads a password and warns when others on the machine can read it too.
-fn password(path: &Path, warnings: &mut Vec<String>) -> Result<String, String> {
+pub(super) fn password(
+    table: &str,
+    path: &str,
+    warnings: &mut Vec<String>,
+) -> Result<String, String> {
     let unreadable = |error| format!("cannot be read: {error}");
     let file = File::open(path).map_err(unreadable)?;
     let mode = file.metadata().map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
-        let path = path.display();
         warnings.push(format!(
-            "postgres.password_file {path} can be read by others (mode {:04o}); do: chmod 600 {path}",
+            "{table}.password_file {path} can be read by others (mode {:04o}); do: chmod 600 {path}",
             mode & 0o7777
         ));
     }

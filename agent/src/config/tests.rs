@@ -17,9 +17,11 @@ fn faults(text: &str) -> String {
 #[test]
 fn the_smallest_file_gives_sane_defaults() {
     let settings = settings(SMALL);
-    assert_eq!(settings.identity.site_id, "demo");
-    assert!(!settings.identity.sample);
-    assert_eq!(settings.collector.address.to_string(), "127.0.0.1:7411");
+    assert_eq!(settings.names.site_id.as_deref(), Some("demo"));
+    assert!(!settings.sample && !settings.collector.tls_1_2);
+    assert!(settings.collector.address.is_none() && settings.collector.proxy.is_none());
+    assert_eq!(settings.collector.bytes_per_day_max, None);
+    assert_eq!(settings.zone.iana_name(), Some("Asia/Makassar"));
     assert_eq!(settings.spool.dir, Path::new("/var/lib/pantau-agent/spool"));
     assert_eq!(settings.spool.bytes_max, 512 << 20);
     assert_eq!(settings.spool.grace, Duration::from_secs(7 * 86_400));
@@ -36,6 +38,9 @@ fn every_key_reaches_the_settings() {
         r#"{SMALL}
 state_dir = "/srv/pantau"
 sample = true
+collector = "pantau.example.go.id:7411"
+bytes_per_day_max = "2MB"
+tls_1_2 = true
 [[log]]
 key = "postgres"
 path = "/var/log/postgresql/postgresql-15-main.log"
@@ -67,11 +72,20 @@ bytes_max = "64MiB"
 grace_days = 2
 [interval]
 sample_s = 5
+[proxy]
+url = "http://lpse@10.0.0.2:3128"
+password_file = "{}"
 "#,
+        password_file.display(),
         password_file.display()
     );
     let settings = settings(&text);
-    assert!(settings.identity.sample);
+    assert!(settings.sample && settings.collector.tls_1_2);
+    let address = settings.collector.address.as_ref().unwrap();
+    assert_eq!(address.to_string(), "pantau.example.go.id:7411");
+    assert_eq!(settings.collector.bytes_per_day_max, Some(2_000_000));
+    let proxy = settings.collector.proxy.as_ref().unwrap();
+    assert_eq!(proxy.credentials.as_ref().unwrap().1.reveal(), "rahasia");
     assert_eq!(settings.spool.dir, Path::new("/srv/pantau/spool"));
     assert_eq!(settings.spool.bytes_max, 64 << 20);
     assert_eq!(settings.intervals.sample, Duration::from_secs(5));
@@ -94,14 +108,20 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
     let probe = "[[probe]]\nurl = \"http://localhost/\"\n";
     let postgres = "[[postgres]]\nkey = \"a\"\nhost = \"/run\"\nuser = \"u\"\ndatabase = \"d\"\n";
     let cases = [
-        (SMALL.replace("site = \"demo\"", ""), "agent.toml:1: site is missing"),
+        (SMALL.replace("zone", "#"), "agent.toml:1: zone is missing"),
         (SMALL.replace("demo", "LPSE Demo"), "agent.toml:2: site = \"LPSE Demo\": 1 to 64"),
         (SMALL.replace("Asia/Makassar", "WITA"), "agent.toml:4: zone = \"WITA\": not a known zone"),
         (
             format!("{SMALL}colector = \"x\""),
             "agent.toml:5: colector: there is no such key; allowed",
         ),
-        (format!("{SMALL}collector = \"10.0.0.1:7411\""), "SSH tunnel"),
+        (format!("{SMALL}collector = \"10.0.0.1\""), "a port, e.g. pantau.example.go.id:7411"),
+        (format!("{SMALL}bytes_per_day_max = \"1kB\""), "write 500000 to"),
+        (
+            format!("{SMALL}[proxy]\nurl = \"https://u:rahasia@p:1\""),
+            "agent.toml:6: proxy.url: only",
+        ),
+        (format!("{SMALL}[proxy]\npassword_file = \"/x\""), "proxy.url is missing"),
         (format!("{SMALL}sample = \"yes\""), "sample is of type string; it must be true or false"),
         (format!("{SMALL}state_dir = 7"), "it must be a text in quotes"),
         (format!("{SMALL}{log}start = \"now\""), "agent.toml:9: log.start = \"now\": allowed are"),
@@ -199,13 +219,15 @@ fn every_example_in_the_sample_file_can_be_used() {
         .collect();
     let text = uncommented
         .join("\n")
-        .replace("/etc/pantau-agent/postgres-password", password_file.to_str().unwrap());
+        .replace("/etc/pantau-agent/postgres-password", password_file.to_str().unwrap())
+        .replace("/etc/pantau-agent/proxy-password", password_file.to_str().unwrap());
     let whole = settings(&text);
     assert_eq!((whole.logs.len(), whole.clusters.len(), whole.probes.len()), (2, 1, 1));
     let small = settings(SAMPLE_FILE);
     assert_eq!(whole.spool.bytes_max, small.spool.bytes_max, "the defaults shown are the defaults");
     assert_eq!(whole.spool.dir, small.spool.dir);
     assert_eq!(whole.intervals.batch, small.intervals.batch);
+    assert_eq!(whole.collector.tls_1_2, small.collector.tls_1_2);
     let mut left_out = settings(&format!("{SMALL}[[probe]]\nurl = \"http://127.0.0.1/\"")).probes;
     let (shown, default) = (&whole.probes[0], left_out.remove(0));
     assert_eq!((shown.timeout, shown.slow), (default.timeout, default.slow));

@@ -13,15 +13,16 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Streaming, transport::Endpoint};
+use tonic::Streaming;
 
 use super::{
+    connect::Connector,
     outbox::{Course, Outbox, course},
     retry,
     wire::{self, Answer, Incoming, Outgoing, RefusalReason, Refused},
 };
 use crate::{
-    config::{Collector, Identity},
+    config::Identity,
     domain::{Gap, HostFacts, LiveState, SourcePosition},
     spool::{Ranges, Spool},
 };
@@ -30,10 +31,6 @@ use crate::{
 const OUTGOING_MAX: usize = 4;
 /// Room of a message for all but its batch.
 const ENVELOPE_BYTES_MAX: usize = 256 * 1024;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// HTTP/2 pings find a dead link within [`LINK_DEAD_AFTER_S`]: asked each 30 s, answered within 20 s.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the link tells the rest of the agent.
 #[derive(Debug)]
@@ -51,7 +48,7 @@ pub struct LinkParts {
     /// Who this is.
     pub identity: Identity,
     /// Where it goes.
-    pub collector: Collector,
+    pub connector: Connector,
     /// The machine.
     pub facts: HostFacts,
     /// Batches wait here.
@@ -103,7 +100,7 @@ impl Link {
             failures = failures.saturating_add(1);
             let asked_s = match ended {
                 Ended::Refused(refused) => self.refused(refused).await,
-                Ended::Broken(error) => self.broken(&error).await,
+                Ended::Broken(error) => self.broken(error).await,
                 Ended::BegunAnew => return,
             };
             let wait = retry::wait(failures, asked_s, rand::random::<f64>());
@@ -130,13 +127,7 @@ impl Link {
     }
 
     async fn open(&self) -> anyhow::Result<Stream> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.parts.collector.address))?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_keepalive(Some(PING_INTERVAL))
-            .http2_keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .keep_alive_while_idle(true);
-        let channel = endpoint.connect().await.context("no connection")?;
+        let channel = self.parts.connector.connect().await?;
         let mut client = wire::Client::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let (out, queue) = mpsc::channel(OUTGOING_MAX);
         let (epoch, hello) = self.hello().await?;
@@ -301,10 +292,11 @@ impl Link {
         refused.retry_after_s
     }
 
-    async fn broken(&mut self, error: &anyhow::Error) -> u32 {
-        let address = self.parts.collector.address;
+    async fn broken(&mut self, error: anyhow::Error) -> u32 {
+        let (address, error) =
+            (self.parts.connector.address().clone(), self.parts.connector.explain(error));
         self.tell(Some(format!(
-            "the collector at {address} cannot be reached ({error:#}); start it or correct `collector.address`: batches wait in the spool"
+            "the collector at {address} cannot be reached: {error:#}; batches wait in the spool"
         )))
         .await;
         0

@@ -1,15 +1,19 @@
-use std::{net::SocketAddr, pin::Pin};
+use std::pin::Pin;
 
 use pantau_proto::v1::{
     self, agent_message, collector_message,
     ingest_server::{Ingest, IngestServer},
     refusal::Reason,
 };
-use tokio_stream::{Stream as TokioStream, StreamExt, wrappers::TcpListenerStream};
+use tokio_stream::{Stream as TokioStream, StreamExt};
 use tonic::{Request, Response, Status};
 
 use super::*;
-use crate::{config::SpoolSettings, spool::Record};
+use crate::{
+    config::SpoolSettings,
+    identity::samples::{Ca, HOLDS, incoming},
+    spool::Record,
+};
 
 /// What the collector of a test answers to a message.
 type Script = Arc<dyn Fn(&agent_message::Message) -> Vec<collector_message::Message> + Send + Sync>;
@@ -64,7 +68,7 @@ impl Scene {
         + 'static,
     ) -> Scene {
         let (heard_out, heard) = mpsc::unbounded_channel();
-        let address = serve(Scripted { script: Arc::new(script), heard: heard_out }).await;
+        let connector = serve(Scripted { script: Arc::new(script), heard: heard_out }).await;
         let dir = tempfile::tempdir().unwrap();
         let settings = SpoolSettings {
             dir: dir.path().to_owned(),
@@ -82,7 +86,7 @@ impl Scene {
                 agent_id: "app-1".to_owned(),
                 sample: false,
             },
-            collector: Collector { address },
+            connector,
             facts: HostFacts::default(),
             spool: spool.clone(),
             live: watch::channel(Arc::default()).1,
@@ -117,12 +121,13 @@ impl Scene {
     }
 }
 
-async fn serve(collector: Scripted) -> SocketAddr {
+async fn serve(collector: Scripted) -> Connector {
+    let ca = Ca::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tonic::transport::Server::builder().add_service(IngestServer::new(collector));
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-    address
+    tokio::spawn(server.serve_with_incoming(incoming(listener, ca.server(HOLDS))));
+    ca.connector(address)
 }
 
 fn append(spool: &Arc<Mutex<Spool>>) {

@@ -10,10 +10,19 @@
 //!   for these and are not sent; what they count is lost without a gap. A restore with the link up is
 //!   recognised: the greeting goes out before the first batch closes.
 
+mod budget;
+mod connect;
+mod handshake;
 mod link;
+mod meter;
 mod outbox;
+mod proxy;
 mod retry;
 mod wire;
 
+pub use budget::{Allowance, Budget};
+pub use connect::{Alerts, Connection, Connector, Dialer};
+pub use handshake::Alert;
 pub use link::{Link, LinkEvent, LinkParts};
+pub use meter::Meter;
 pub use wire::encode;
