@@ -94,7 +94,8 @@ async fn a_refusal_says_what_to_do_and_nothing_is_stored() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_for_this_server_is_not_stored() {
-    let lies: [(fn(&mut pantau_proto::v1::EnrolAnswer), &str); 5] = [
+    type Lie = fn(&mut pantau_proto::v1::EnrolAnswer);
+    let lies: [(Lie, &str); 5] = [
         (|answer| answer.ca = Ca::new().der(), "another CA"),
         (|answer| answer.certificate.truncate(100), "cannot be used"),
         (

@@ -136,6 +136,18 @@ pub(crate) fn enrol_into(state_dir: &std::path::Path) -> Enrolled {
     enrolled
 }
 
+/// Stores the identity of an agent of `office`, which listens at `address`.
+pub(crate) fn enrol_at(
+    office: &Office,
+    address: std::net::SocketAddr,
+    state_dir: &std::path::Path,
+    life: (Day, Day),
+) -> Enrolled {
+    let enrolled = office.ca.enrolled(address.into(), life);
+    Store::within(state_dir).replace(None, &enrolled, store::Purpose::Enrolment).unwrap();
+    enrolled
+}
+
 /// Straight to `address`, counted by nobody.
 pub(crate) fn dialer(address: std::net::SocketAddr) -> Dialer {
     let meter = Meter::open("/nowhere/traffic.json".into(), jiff::tz::TimeZone::UTC, 0);

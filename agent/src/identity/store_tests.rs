@@ -85,6 +85,10 @@ fn parts_that_do_not_belong_together_are_refused() {
     mixed.ca = Ca::new().der();
     store.write(&store.file(), &file_of(&mixed)).unwrap();
     assert!(format!("{:#}", store.load().unwrap_err()).contains("not by the collector's CA"));
+    let mut mixed = Ca::new().enrolled("127.0.0.1:1".parse().unwrap(), HOLDS);
+    mixed.agent_id = "app".to_owned();
+    store.write(&store.file(), &file_of(&mixed)).unwrap();
+    assert!(format!("{:#}", store.load().unwrap_err()).contains("for another server"));
 }
 
 #[test]
@@ -118,7 +122,7 @@ proptest! {
         let at = at.index(whole.len());
         whole[at] ^= flip;
         fs::write(store.file(), &whole).unwrap();
-        // A flipped name or address can still be read; a key, certificate or CA cannot be another.
+        // A flipped address or time can still be read; the rest cannot be another's.
         if let Ok(Some(read)) = store.load() {
             prop_assert!(read.check().is_ok());
         }
