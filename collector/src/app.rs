@@ -1,6 +1,9 @@
 //! Where the parts are joined: listeners, jobs, order of stopping.
 
-use std::{fmt::Display, future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet, fmt::Display, future::Future, net::SocketAddr, path::Path, sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow};
 use tokio::{
@@ -15,7 +18,8 @@ use crate::{
     alerting::Alerting,
     config::Settings,
     domain::now_ms,
-    ingest::{self, Door, Trouble},
+    identity::{self, Authority, Desk, Revoked, Terms},
+    ingest::{self, Door, Services, Trouble},
     reporting,
     store::{Store, StoreResult},
     web,
@@ -23,6 +27,8 @@ use crate::{
 
 /// How often the store is told that this collector runs; what it could not see is unknown.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often it is asked which certificates are refused: an open stream of a revoked one ends by then.
+const REVOKED_INTERVAL: Duration = Duration::from_secs(5);
 /// How often alerts are decided, and what is due is sent.
 const ALERT_INTERVAL: Duration = Duration::from_secs(10);
 /// How long conversations, pages and jobs may take to end; what is not acknowledged by then comes again.
@@ -73,6 +79,7 @@ pub async fn run(
 ) -> Result<()> {
     let settings = Arc::new(settings);
     let (ingest, web) = (listeners.ingest.local_addr()?, listeners.web.local_addr()?);
+    let authority = Arc::new(identity::load_or_create(&settings.identity.ca_dir, now_ms())?);
     let store = Store::open(&settings.store_url).await.context("cannot open the store")?;
     put_sites(&store, &settings).await.context("cannot write the sites")?;
     store.collector_started(&collector_id(), now_ms()).await.context("cannot note the start")?;
@@ -81,9 +88,10 @@ pub async fn run(
     let mut jobs = jobs(&store, &settings, &shutdown);
     alert(&mut jobs, &alerting, &shutdown);
     jobs.spawn(write_reports(store.clone(), Arc::clone(&settings), shutdown.clone()));
-    let (door, committer) = open_door(&store, &settings, &shutdown);
+    let revoked = watch_revoked(&mut jobs, &store, &shutdown).await?;
+    let (services, committer) = open_door(&store, &settings, authority, revoked, &shutdown)?;
     let mut servers = JoinSet::new();
-    servers.spawn(serve_agents(listeners.ingest, door, shutdown.clone()));
+    servers.spawn(serve_agents(listeners.ingest, services, shutdown.clone()));
     servers.spawn(serve_pages(listeners.web, store.clone(), settings, shutdown.clone()));
     info!(%ingest, %web, "listening");
 
@@ -138,23 +146,50 @@ async fn write_reports(store: Store, settings: Arc<Settings>, shutdown: Cancella
     }
 }
 
+/// Knows which certificates are refused before the first agent is let in, and keeps knowing.
+async fn watch_revoked(
+    jobs: &mut JoinSet<()>,
+    store: &Store,
+    shutdown: &CancellationToken,
+) -> Result<Revoked> {
+    let revoked = Revoked::default();
+    revoked.refresh(store, now_ms()).await.context("cannot read the revoked certificates")?;
+    let (kept, store) = (revoked.clone(), store.clone());
+    let what = "asking for revoked certificates";
+    jobs.spawn(every(REVOKED_INTERVAL, what, shutdown, move || {
+        let (revoked, store) = (kept.clone(), store.clone());
+        async move { revoked.refresh(&store, now_ms()).await }
+    }));
+    Ok(revoked)
+}
+
 fn open_door(
     store: &Store,
     settings: &Settings,
+    authority: Arc<Authority>,
+    revoked: Revoked,
     shutdown: &CancellationToken,
-) -> (Arc<Door<Store>>, JoinHandle<()>) {
+) -> Result<(Services<Store>, JoinHandle<()>)> {
     let (queue, committer) = ingest::queue();
-    let sites = settings.sites.iter().map(|site| site.id.clone()).collect();
-    let door = Door::new(store.clone(), queue, sites, now_ms, shutdown.clone());
-    (Arc::new(door), tokio::spawn(committer.run(store.clone())))
+    let sites: HashSet<_> = settings.sites.iter().map(|site| site.id.clone()).collect();
+    let door = Door::new(store.clone(), queue, sites.clone(), now_ms, shutdown.clone());
+    let rules = &settings.identity;
+    let terms = Terms {
+        certificate_days: rules.certificate_days.into(),
+        grace_days: rules.certificate_grace_days.into(),
+    };
+    let tls = ingest::tls_config(Arc::clone(&authority), rules.tls_1_2, now_ms)?;
+    let desk = Desk::new(store.clone(), authority, sites, terms, now_ms);
+    let services = Services { door: Arc::new(door), desk: Arc::new(desk), revoked, tls };
+    Ok((services, tokio::spawn(committer.run(store.clone()))))
 }
 
 async fn serve_agents(
     listener: TcpListener,
-    door: Arc<Door<Store>>,
+    services: Services<Store>,
     shutdown: CancellationToken,
 ) -> Result<()> {
-    ingest::serve(listener, door, shutdown).await.context("agents are not served any more")
+    ingest::serve(listener, services, shutdown).await.context("agents are not served any more")
 }
 
 async fn serve_pages(

@@ -18,12 +18,14 @@ use crate::domain::SiteId;
 /// What the program needs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where agents call. Loopback only until enrolment exists: the stream is not encrypted.
+    /// Where agents call, always under TLS.
     pub ingest: SocketAddr,
     /// Where browsers call.
     pub web: SocketAddr,
     /// `sqlite:/path/to/file.db` or `postgres://…`.
     pub store_url: Secret,
+    /// How agents are known.
+    pub identity: Identity,
     /// How often batches are folded into hours and days.
     pub fold_interval: std::time::Duration,
     /// Sites that may send, in the order in which they are shown.
@@ -34,6 +36,19 @@ pub struct Settings {
     pub mail: Option<Mail>,
     /// Where alerts go by HTTP POST.
     pub webhook: Option<Webhook>,
+}
+
+/// How agents are known: the collector's own certificate authority and its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Folder of the authority's key and certificate.
+    pub ca_dir: PathBuf,
+    /// Whether TLS 1.2 is spoken beside 1.3.
+    pub tls_1_2: bool,
+    /// Life of an agent's certificate, days.
+    pub certificate_days: u32,
+    /// For how many days after its end it still buys the next one.
+    pub certificate_grace_days: u32,
 }
 
 /// One site (LPSE).
@@ -175,6 +190,11 @@ struct Typed {
     ingest: Option<String>,
     web: Option<String>,
     store: String,
+    ca_dir: Option<PathBuf>,
+    #[serde(default)]
+    tls_1_2: bool,
+    certificate_days: Option<u32>,
+    certificate_grace_days: Option<u32>,
     fold_interval_s: Option<u64>,
     #[serde(default)]
     site: Vec<TypedSite>,
@@ -245,6 +265,18 @@ const DOWN_AFTER_S: RangeInclusive<u32> = 1..=3_600;
 const SILENT_AFTER_S: RangeInclusive<u32> = 40..=86_400;
 /// Why it cannot be less.
 const SILENT_AFTER_UNIT: &str = "seconds (an agent gives a sign of life every 30 s)";
+/// Name of the default of `ca_dir`, beside a SQLite file.
+const CA_DIR_NAME: &str = "ca";
+/// Default of `ca_dir` when the store is not a file.
+const CA_DIR_DEFAULT: &str = "/var/lib/pantau-collector/ca";
+/// Default of `certificate_days`; agents renew when two thirds have passed.
+const CERTIFICATE_DAYS_DEFAULT: u32 = 90;
+/// Allowed `certificate_days`.
+const CERTIFICATE_DAYS: RangeInclusive<u32> = 1..=825;
+/// Default of `certificate_grace_days`: a server that was off for a budget year comes back by itself.
+const GRACE_DAYS_DEFAULT: u32 = 400;
+/// Allowed `certificate_grace_days`; 0 wants a token from whoever comes late.
+const GRACE_DAYS: RangeInclusive<u32> = 0..=3_650;
 /// Default of `fold_interval_s`; allowed 1-3600.
 const FOLD_INTERVAL_DEFAULT_S: u64 = 30;
 
@@ -260,15 +292,7 @@ impl Settings {
     /// Checks what was typed.
     pub fn parse(text: &str) -> Result<Settings> {
         let typed: Typed = toml::from_str(text)?;
-        let ingest: SocketAddr =
-            address("ingest", typed.ingest.as_deref().unwrap_or(INGEST_DEFAULT))?;
-        if !ingest.ip().is_loopback() {
-            bail!(
-                "ingest = \"{ingest}\": agents' streams are not encrypted yet, so only a loopback \
-                 address is allowed (127.0.0.1 or [::1]); to reach it from another server, carry it \
-                 through an SSH tunnel"
-            );
-        }
+        let ingest = address("ingest", typed.ingest.as_deref().unwrap_or(INGEST_DEFAULT))?;
         let web = address("web", typed.web.as_deref().unwrap_or(WEB_DEFAULT))?;
         if !(typed.store.starts_with("sqlite:") || typed.store.starts_with("postgres")) {
             bail!(
@@ -281,6 +305,7 @@ impl Settings {
             bail!("fold_interval_s = {fold_s}: allowed are 1 to 3600 seconds");
         }
         typed.thresholds.check()?;
+        let identity = typed.identity()?;
         let sites = typed.site.into_iter().map(TypedSite::check).collect::<Result<Vec<_>>>()?;
         if sites.is_empty() {
             bail!("no [[site]]: add one with id, name and zone for each LPSE that may send");
@@ -294,6 +319,7 @@ impl Settings {
             ingest,
             web,
             store_url: Secret::new(typed.store),
+            identity,
             fold_interval: std::time::Duration::from_secs(fold_s),
             sites,
             thresholds: typed.thresholds,
@@ -309,6 +335,34 @@ impl Settings {
             format!("no site \"{id}\" in the settings; known are: {}", known.join(", "))
         })
     }
+}
+
+impl Typed {
+    fn identity(&self) -> Result<Identity> {
+        let certificate_days = self.certificate_days.unwrap_or(CERTIFICATE_DAYS_DEFAULT);
+        let certificate_grace_days = self.certificate_grace_days.unwrap_or(GRACE_DAYS_DEFAULT);
+        for (key, value, allowed) in [
+            ("certificate_days", certificate_days, CERTIFICATE_DAYS),
+            ("certificate_grace_days", certificate_grace_days, GRACE_DAYS),
+        ] {
+            if !allowed.contains(&value) {
+                let (least, most) = allowed.into_inner();
+                bail!("{key} = {value}: allowed are {least} to {most} days");
+            }
+        }
+        let ca_dir = self.ca_dir.clone().unwrap_or_else(|| match sqlite_file(&self.store) {
+            Some(file) => file.with_file_name(CA_DIR_NAME),
+            None => CA_DIR_DEFAULT.into(),
+        });
+        let tls_1_2 = self.tls_1_2;
+        Ok(Identity { ca_dir, tls_1_2, certificate_days, certificate_grace_days })
+    }
+}
+
+/// The file of a `sqlite:` address.
+pub fn sqlite_file(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
+    Some(Path::new(path.split('?').next().unwrap_or(path)))
 }
 
 impl Thresholds {
@@ -431,9 +485,22 @@ mod tests {
     }
 
     #[test]
+    fn the_ca_lies_beside_the_store_unless_it_is_said_otherwise() {
+        let ca_dir = |text: &str| Settings::parse(text).unwrap().identity.ca_dir;
+        assert_eq!(ca_dir(SMALL), Path::new("/tmp/ca"));
+        let postgres = SMALL.replace("sqlite:/tmp/pantau.db", "postgres://db/pantau");
+        assert_eq!(ca_dir(&postgres), Path::new(CA_DIR_DEFAULT));
+        assert_eq!(ca_dir(&format!("ca_dir = \"/etc/ca\"\n{postgres}")), Path::new("/etc/ca"));
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_what_is_allowed() {
         let cases = [
-            (format!("ingest = \"0.0.0.0:7411\"\n{SMALL}"), "loopback"),
+            (
+                format!("certificate_days = 0\n{SMALL}"),
+                "certificate_days = 0: allowed are 1 to 825",
+            ),
+            (format!("certificate_grace_days = 4000\n{SMALL}"), "0 to 3650 days"),
             (format!("web = \"here\"\n{SMALL}"), "web = \"here\""),
             (SMALL.replace("Asia/Makassar", "WITA"), "Asia/Makassar (WITA)"),
             (SMALL.replace("\"demo\"", "\"Demo LPSE\""), "a-z"),

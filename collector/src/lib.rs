@@ -5,6 +5,8 @@ pub mod config;
 
 pub mod domain;
 
+pub mod identity;
+
 pub mod ingest;
 
 pub mod store;

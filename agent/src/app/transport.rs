@@ -80,16 +80,7 @@ impl Transport {
         out: &mpsc::Sender<Sample>,
         stop: &CancellationToken,
     ) {
-        let keeper = Keeper {
-            settings: self.settings.clone(),
-            store: self.store.clone(),
-            dialer: self.dialer.clone(),
-            alerts: self.alerts.clone(),
-            enrolled: self.enrolled.clone(),
-            tls: self.tls.clone(),
-            failures: 0,
-            teller: Teller { subject: "identity", told: None, out: out.clone() },
-        };
+        let keeper = self.keeper(out.clone());
         let stopped = stop.clone();
         tasks.spawn(async move {
             let _ = stopped.run_until_cancelled(keeper.keep()).await;
@@ -100,6 +91,19 @@ impl Transport {
         tasks.spawn(async move {
             let _ = stopped.run_until_cancelled(watch_day(budget, meter, teller)).await;
         });
+    }
+
+    fn keeper(&self, out: mpsc::Sender<Sample>) -> Keeper {
+        Keeper {
+            settings: self.settings.clone(),
+            store: self.store.clone(),
+            dialer: self.dialer.clone(),
+            alerts: self.alerts.clone(),
+            enrolled: self.enrolled.clone(),
+            tls: self.tls.clone(),
+            failures: 0,
+            teller: Teller { subject: "identity", told: None, out },
+        }
     }
 
     /// Writes down what the day has cost so far.
@@ -252,5 +256,89 @@ impl Keeper {
         self.enrolled.send_replace(enrolled.into());
         self.alerts.forget();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pantau_proto::v1::enrol_answer::Refused;
+
+    use super::*;
+    use crate::identity::samples::{HOLDS, OVER, Office, enrol_at};
+
+    struct Scene {
+        dir: tempfile::TempDir,
+        transport: Transport,
+        office: Arc<Office>,
+        address: std::net::SocketAddr,
+        told: mpsc::Receiver<Sample>,
+        stop: CancellationToken,
+        tasks: JoinSet<()>,
+    }
+
+    impl Scene {
+        /// A running agent whose certificate is over.
+        async fn new(office: Office) -> Scene {
+            let (office, address) = office.open().await;
+            let dir = tempfile::tempdir().unwrap();
+            enrol_at(&office, address, dir.path(), OVER);
+            let text = format!("zone = \"Asia/Jakarta\"\nstate_dir = \"{}\"", dir.path().display());
+            let loaded = crate::config::parse(std::path::Path::new("agent.toml"), &text).unwrap();
+            let transport = Transport::open(&loaded.settings).await.unwrap();
+            let (out, told) = mpsc::channel(8);
+            let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+            transport.spawn(&mut tasks, &out, &stop);
+            Scene { dir, transport, office, address, told, stop, tasks }
+        }
+
+        async fn end(self) {
+            self.stop.cancel();
+            self.tasks.join_all().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_was_off_for_months_renews_its_certificate_and_goes_on_with_it() {
+        let scene = Scene::new(Office::new()).await;
+        let mut tls = scene.transport.tls.subscribe();
+        let known = scene.transport.enrolled.subscribe();
+        tls.changed().await.unwrap();
+        while known.borrow().is_expired(now_ms()) {
+            tokio::task::yield_now().await;
+        }
+        let stored = Store::within(scene.dir.path()).load().unwrap().unwrap();
+        assert_eq!(known.borrow().certificate, stored.certificate);
+        assert_eq!(scene.office.renewals.lock().unwrap().len(), 1);
+        assert_eq!(scene.transport.identity().agent_id, "app-1");
+        scene.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_revoked_server_says_what_to_do_and_takes_over_a_new_enrolment() {
+        let mut scene = Scene::new(Office { refuse: Refused::Revoked, ..Office::new() }).await;
+        let Some(Sample::Standing("identity", Some(text))) = scene.told.recv().await else {
+            panic!("nothing was told")
+        };
+        assert!(text.contains("enroll --replace"), "{text}");
+        enrol_at(&scene.office, scene.address, scene.dir.path(), HOLDS);
+        let mut keeper = scene.transport.keeper(mpsc::channel(8).0);
+        keeper.look().await;
+        assert!(!scene.transport.enrolled.borrow().is_expired(now_ms()));
+        scene.end().await;
+    }
+
+    #[tokio::test]
+    async fn trouble_is_told_once_for_each_change() {
+        let (out, mut told) = mpsc::channel(8);
+        let mut teller = Teller { subject: "identity", told: None, out };
+        for text in [None, Some("a"), Some("a"), None] {
+            teller.tell(text.map(str::to_owned)).await;
+        }
+        drop(teller);
+        let mut heard = Vec::new();
+        while let Some(Sample::Standing(_, text)) = told.recv().await {
+            heard.push(text);
+        }
+        assert_eq!(heard, [Some("a".to_owned()), None]);
     }
 }

@@ -122,3 +122,53 @@ async fn accepted(dialer: &Dialer, enrolled: &Enrolled, tls_1_2: bool) -> anyhow
         Err(_) => anyhow::bail!("no answer within {} s", ANSWER_TIMEOUT.as_secs()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Verdict, *};
+    use crate::identity::samples::{Day, HOLDS, OVER, Office, enrol_at, enrol_into};
+
+    fn settings(dir: &std::path::Path, more: &str) -> Settings {
+        let text = format!("zone = \"Asia/Jakarta\"\nstate_dir = \"{}\"\n{more}", dir.display());
+        crate::config::parse(std::path::Path::new("agent.toml"), &text).unwrap().settings
+    }
+
+    async fn checked(life: (Day, Day)) -> Vec<(Verdict, String)> {
+        let (office, address) = Office::new().open().await;
+        let dir = tempfile::tempdir().unwrap();
+        enrol_at(&office, address, dir.path(), life);
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        let findings = all(&settings(dir.path(), ""), now_ms).await;
+        assert!(office.renewals.lock().unwrap().is_empty(), "a check changes nothing");
+        findings.into_iter().map(|finding| (finding.verdict, finding.text)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_takes_the_certificate_passes() {
+        let findings = checked(HOLDS).await;
+        assert!(findings.iter().all(|(verdict, _)| *verdict == Verdict::Pass), "{findings:?}");
+        assert!(findings[0].1.contains("app-1 of site lpse-contoh, until 2120-01-01"));
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_is_over_is_told_by_this_side_and_by_the_collector() {
+        let findings = checked(OVER).await;
+        assert_eq!(findings[0].0, Verdict::Warn);
+        let (verdict, text) = &findings[2];
+        assert!(*verdict == Verdict::Fail && text.contains("expired"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn names_that_disagree_and_files_open_to_others_fail() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        enrol_into(dir.path());
+        let findings = all(&settings(dir.path(), "site = \"lpse-lain\""), 0).await;
+        assert!(findings[0].text.contains("enrolled as \"lpse-contoh\""), "{findings:?}");
+        let file = Store::within(dir.path()).file();
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let findings = all(&settings(dir.path(), ""), 0).await;
+        assert!(findings[0].text.contains("clock"), "{findings:?}");
+        assert_eq!(findings[1].verdict, Verdict::Fail);
+    }
+}

@@ -87,7 +87,7 @@ impl fmt::Debug for Key {
 }
 
 /// One value of DER (X.690): tag, length, content.
-fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let length = (content.len() as u64).to_be_bytes();
     let significant = &length[content.len().leading_zeros() as usize / 8..];

@@ -60,7 +60,14 @@ impl Enrolled {
 
     /// Errors when its parts do not belong together.
     fn check(&self) -> anyhow::Result<()> {
-        tls::check(&self.ca, &self.key, &self.certificate, self.not_before_ms)
+        tls::check(&self.ca, &self.key, &self.certificate, self.not_before_ms)?;
+        anyhow::ensure!(
+            tls::names(&self.certificate, &self.site_id, &self.agent_id),
+            "the certificate is for another server than {} of site {}",
+            self.agent_id,
+            self.site_id
+        );
+        Ok(())
     }
 }
 

@@ -3,10 +3,14 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
+use pantau_proto::v1::{
+    self,
+    enrolment_server::{Enrolment, EnrolmentServer},
+};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType, date_time_ymd,
@@ -23,7 +27,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::Connected;
+use tonic::{Response, Status, transport::server::Connected};
 
 use super::*;
 use crate::ship::{Alerts, Connector, Dialer, Meter};
@@ -132,6 +136,18 @@ pub(crate) fn enrol_into(state_dir: &std::path::Path) -> Enrolled {
     enrolled
 }
 
+/// Stores the identity of an agent of `office`, which listens at `address`.
+pub(crate) fn enrol_at(
+    office: &Office,
+    address: std::net::SocketAddr,
+    state_dir: &std::path::Path,
+    life: (Day, Day),
+) -> Enrolled {
+    let enrolled = office.ca.enrolled(address.into(), life);
+    Store::within(state_dir).replace(None, &enrolled, store::Purpose::Enrolment).unwrap();
+    enrolled
+}
+
 /// Straight to `address`, counted by nobody.
 pub(crate) fn dialer(address: std::net::SocketAddr) -> Dialer {
     let meter = Meter::open("/nowhere/traffic.json".into(), jiff::tz::TimeZone::UTC, 0);
@@ -198,4 +214,99 @@ impl AsyncWrite for Secured {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
+}
+
+/// An Enrolment service that issues by `ca`, unless it is told to refuse, to lie or to lose its answers.
+pub(crate) struct Office {
+    pub(crate) ca: Ca,
+    pub(crate) refuse: v1::enrol_answer::Refused,
+    /// Answers that are lost after the request was heard.
+    pub(crate) lost: Mutex<u32>,
+    /// Changes an answer before it goes out.
+    pub(crate) lie: fn(&mut v1::EnrolAnswer),
+    pub(crate) life: (Day, Day),
+    pub(crate) enrolments: Mutex<Vec<v1::EnrolRequest>>,
+    pub(crate) renewals: Mutex<Vec<v1::RenewRequest>>,
+}
+
+impl Office {
+    pub(crate) fn new() -> Office {
+        Office {
+            ca: Ca::new(),
+            refuse: v1::enrol_answer::Refused::Unspecified,
+            lost: Mutex::default(),
+            lie: |_| {},
+            life: HOLDS,
+            enrolments: Mutex::default(),
+            renewals: Mutex::default(),
+        }
+    }
+
+    /// Opens it; it answers as long as the test runs.
+    pub(crate) async fn open(self) -> (Arc<Office>, std::net::SocketAddr) {
+        let office = Arc::new(self);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tonic::transport::Server::builder()
+            .add_service(EnrolmentServer::from_arc(office.clone()));
+        let connections = incoming(listener, office.ca.server(HOLDS));
+        tokio::spawn(server.serve_with_incoming(connections));
+        (office, address)
+    }
+
+    fn answer(&self, csr: &[u8], agent: &str) -> Result<Response<v1::EnrolAnswer>, Status> {
+        let mut lost = self.lost.lock().unwrap();
+        if *lost > 0 {
+            *lost -= 1;
+            return Err(Status::unavailable("the line broke"));
+        }
+        if self.refuse != v1::enrol_answer::Refused::Unspecified {
+            let refused = self.refuse.into();
+            return Ok(Response::new(v1::EnrolAnswer { refused, ..Default::default() }));
+        }
+        let mut answer = v1::EnrolAnswer {
+            certificate: self.ca.sign(csr, ("lpse-contoh", agent), self.life),
+            ca: self.ca.der(),
+            site_id: "lpse-contoh".to_owned(),
+            agent_id: agent.to_owned(),
+            not_before_ms: ms(self.life.0),
+            not_after_ms: ms(self.life.1),
+            ..Default::default()
+        };
+        (self.lie)(&mut answer);
+        Ok(Response::new(answer))
+    }
+}
+
+#[tonic::async_trait]
+impl Enrolment for Office {
+    async fn enrol(
+        &self,
+        request: tonic::Request<v1::EnrolRequest>,
+    ) -> Result<Response<v1::EnrolAnswer>, Status> {
+        let request = request.into_inner();
+        self.enrolments.lock().unwrap().push(request.clone());
+        self.answer(&request.csr, &request.agent_id)
+    }
+
+    async fn renew(
+        &self,
+        request: tonic::Request<v1::RenewRequest>,
+    ) -> Result<Response<v1::EnrolAnswer>, Status> {
+        let request = request.into_inner();
+        self.renewals.lock().unwrap().push(request.clone());
+        self.answer(&request.csr, "app-1")
+    }
+}
+
+/// Public key in a request.
+pub(crate) fn key_in(csr: &[u8]) -> Vec<u8> {
+    use rcgen::PublicKeyData;
+    let request = CertificateSigningRequestParams::from_der(&csr.to_vec().into()).unwrap();
+    request.public_key.der_bytes().to_vec()
+}
+
+/// Token for a collector of the CA with this fingerprint.
+pub(crate) fn token(ca_sha256: [u8; 32]) -> String {
+    pantau_proto::token::Token { id: [1; 8], secret: [2; 16], ca_sha256, expires_s: 4 }.encode()
 }

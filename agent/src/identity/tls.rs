@@ -9,7 +9,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     SupportedProtocolVersion,
     client::{
-        ResolvesClientCert, WebPkiServerVerifier,
+        ResolvesClientCert, Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, ring as provider},
@@ -19,7 +19,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-use super::key::Key;
+use super::key::{Key, der};
 
 /// SHA-256 of the DER of a CA certificate.
 pub type Fingerprint = [u8; 32];
@@ -30,6 +30,9 @@ pub fn fingerprint(der: &[u8]) -> Fingerprint {
     bytes.copy_from_slice(digest(&SHA256, der).as_ref());
     bytes
 }
+
+/// Tag of a name in a certificate that is a URI (RFC 5280, section 4.2.1.6).
+const URI: u8 = 0x86;
 
 /// TLS to a collector whose CA has this fingerprint, and to no other. Shows no certificate.
 pub(super) fn by_fingerprint(ca: Fingerprint, tls_1_2: bool) -> anyhow::Result<ClientConfig> {
@@ -79,6 +82,13 @@ pub(super) fn check(
         .context("the certificate is not by the collector's CA, or not for an agent")
 }
 
+/// Whether a certificate names this agent. It is searched and not parsed: its signature has shown that the
+/// collector wrote it.
+pub(super) fn names(certificate: &[u8], site_id: &str, agent_id: &str) -> bool {
+    let name = der(URI, &[format!("pantau://{site_id}/{agent_id}").as_bytes()]);
+    certificate.windows(name.len()).any(|window| window == name)
+}
+
 fn certified(key: &Key, certificate: &[u8]) -> anyhow::Result<Arc<CertifiedKey>> {
     let chain = vec![CertificateDer::from(certificate.to_vec())];
     let certified = CertifiedKey::new(chain, key.signing()?);
@@ -96,6 +106,8 @@ fn builder(
 }
 
 fn with_http2(mut config: ClientConfig) -> ClientConfig {
+    // The collector looks at the certificate each time, and so gives no tickets.
+    config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"h2".to_vec()];
     config
 }

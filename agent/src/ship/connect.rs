@@ -47,12 +47,14 @@ pub struct Dialer {
     address: Address,
     proxy: Option<Proxy>,
     meter: Arc<Meter>,
+    /// For each step.
+    patience: Duration,
 }
 
 impl Dialer {
     /// Nothing is connected yet.
     pub fn new(address: Address, proxy: Option<Proxy>, meter: Arc<Meter>) -> Dialer {
-        Dialer { address, proxy, meter }
+        Dialer { address, proxy, meter, patience: STEP_TIMEOUT }
     }
 
     /// Where it leads.
@@ -76,7 +78,7 @@ impl Dialer {
         let name = ServerName::try_from(COLLECTOR_NAME)?;
         let handshake = TlsConnector::from(tls).connect(name, stream);
         let stream =
-            timeout(STEP_TIMEOUT, handshake).await.map_err(|_| anyhow!("no TLS answer"))?;
+            timeout(self.patience, handshake).await.map_err(|_| anyhow!("no TLS answer"))?;
         match stream {
             Ok(stream) => Ok(Noting { stream, alerts }),
             Err(error) => {
@@ -89,9 +91,9 @@ impl Dialer {
 
     async fn line(&self) -> anyhow::Result<Metered<TcpStream>> {
         let through = self.proxy.as_ref().map_or(&self.address, |proxy| &proxy.address);
-        let mut stream = Metered::new(tcp(through).await?, self.meter.clone());
+        let mut stream = Metered::new(tcp(through, self.patience).await?, self.meter.clone());
         if let Some(proxy) = &self.proxy {
-            let asked = timeout(STEP_TIMEOUT, proxy::connect(&mut stream, proxy, &self.address));
+            let asked = timeout(self.patience, proxy::connect(&mut stream, proxy, &self.address));
             asked.await.map_err(|_| anyhow!("the proxy {through} does not answer"))??;
         }
         Ok(stream)
@@ -115,11 +117,11 @@ impl Dialer {
     }
 }
 
-async fn tcp(address: &Address) -> anyhow::Result<TcpStream> {
-    let connecting = timeout(STEP_TIMEOUT, TcpStream::connect((address.host(), address.port())));
+async fn tcp(address: &Address, patience: Duration) -> anyhow::Result<TcpStream> {
+    let connecting = timeout(patience, TcpStream::connect((address.host(), address.port())));
     let stream = match connecting.await {
         Ok(stream) => stream.with_context(|| format!("{address} does not answer"))?,
-        Err(_) => anyhow::bail!("{address} does not answer within {} s", STEP_TIMEOUT.as_secs()),
+        Err(_) => anyhow::bail!("{address} does not answer within {} s", patience.as_secs()),
     };
     watched(&stream).context("the socket cannot be set up")?;
     Ok(stream)
@@ -244,3 +246,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noting<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+#[path = "connect_tests.rs"]
+mod tests;

@@ -3,8 +3,16 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 
-use crate::config::{MailEncryption, Settings};
+use crate::{
+    config::{MailEncryption, Settings, sqlite_file},
+    domain::now_ms,
+    identity::{self, certificate},
+};
+
+/// An authority that ends within this is pointed out: every server must be enrolled anew under the next.
+const CA_ENDS_SOON_MS: i64 = 365 * 86_400_000;
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]
@@ -13,9 +21,11 @@ pub struct Args {}
 /// Prints what the settings come to; fails when the program could not run with them.
 pub async fn execute(_args: Args, settings: Settings) -> Result<()> {
     store_is_reachable(settings.store_url.reveal())?;
+    let authority = authority(&settings.identity.ca_dir, now_ms())?;
     for line in summary(&settings) {
         println!("{line}");
     }
+    println!("{authority}");
     for warning in warnings(&settings) {
         println!("warning: {warning}");
     }
@@ -25,9 +35,7 @@ pub async fn execute(_args: Args, settings: Settings) -> Result<()> {
 /// The folder of a SQLite file must be there: the file itself is made at the first start. Nothing is
 /// opened, because opening brings the schema up to date, and this command changes nothing.
 fn store_is_reachable(url: &str) -> Result<()> {
-    let Some(rest) = url.strip_prefix("sqlite:") else { return Ok(()) };
-    let path = rest.trim_start_matches("//");
-    let path = Path::new(path.split('?').next().unwrap_or(path));
+    let Some(path) = sqlite_file(url) else { return Ok(()) };
     if path.is_dir() {
         bail!("store: {} is a folder; name a file in it", path.display());
     }
@@ -42,6 +50,30 @@ fn store_is_reachable(url: &str) -> Result<()> {
         bail!("store: {} is no folder", folder.display());
     }
     Ok(())
+}
+
+/// What there is to say of the authority in `folder`; fails when it cannot be used.
+fn authority(folder: &Path, now_ms: i64) -> Result<String> {
+    let Some(authority) = identity::load(folder)? else {
+        return Ok(format!("CA: none in {} yet; the first start makes it", folder.display()));
+    };
+    // The same steps as at the start: a key that cannot sign is found here.
+    authority.server_certificate(now_ms)?;
+    let not_after_ms = certificate::not_after_ms(authority.certificate())?;
+    let until = Timestamp::from_millisecond(not_after_ms)?.strftime("%F");
+    if not_after_ms <= now_ms {
+        bail!(
+            "the CA in {} ended on {until}: delete ca_dir and enrol every server",
+            folder.display()
+        );
+    }
+    let sha256: String = authority.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let soon = if not_after_ms - now_ms < CA_ENDS_SOON_MS {
+        "; warning: it ends within a year, plan to enrol every server anew"
+    } else {
+        ""
+    };
+    Ok(format!("CA: {} until {until}, SHA-256 {sha256}{soon}", folder.display()))
 }
 
 fn summary(settings: &Settings) -> Vec<String> {
@@ -119,6 +151,21 @@ mod tests {
         let taken = Settings::parse(&taken).unwrap();
         assert_eq!(taken.thresholds, Default::default(), "the sample shows the defaults");
         assert!(taken.mail.is_some() && taken.webhook.is_some());
+    }
+
+    #[test]
+    fn the_authority_is_looked_at_and_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("ca");
+        let now_ms = 1_795_000_000_000;
+        assert!(authority(&folder, now_ms).unwrap().contains("none in"));
+        assert!(!folder.exists(), "checking makes no folder");
+        identity::load_or_create(&folder, now_ms).unwrap();
+        let said = authority(&folder, now_ms).unwrap();
+        assert!(said.contains("until 2036-11") && said.contains("SHA-256"), "{said}");
+        let old = authority(&folder, now_ms + 3_400 * 86_400_000).unwrap();
+        assert!(old.contains("ends within a year"), "{old}");
+        assert!(authority(&folder, now_ms + 3_650 * 86_400_000).is_err());
     }
 
     #[test]

@@ -91,6 +91,14 @@ impl Cell {
         instant(ms, site).filter(|_| ms != 0).map_or(Cell::None, Cell::Time)
     }
 
+    /// An instant in the zone of `site`, in UTC when the settings do not name the site any more.
+    pub fn time_anywhere(ms: i64, site: Option<&Site>) -> Cell {
+        match site {
+            Some(site) => Cell::time(ms, site),
+            None => Cell::text(time_anywhere(ms, None)),
+        }
+    }
+
     fn people(&self) -> String {
         match self {
             Cell::None => "-".to_owned(),
@@ -123,6 +131,12 @@ impl Cell {
 /// An instant for people, e.g. `2026-11-21 14:00:05 WITA`.
 pub fn time_for_people(ms: i64, site: &Site) -> String {
     instant(ms, site).map(|instant| instant.people).unwrap_or_default()
+}
+
+/// As [`time_for_people`], in UTC without a site.
+pub fn time_anywhere(ms: i64, site: Option<&Site>) -> String {
+    let utc = || jiff::Timestamp::from_millisecond(ms).map(|t| t.strftime("%F %T UTC").to_string());
+    site.map_or_else(|| utc().unwrap_or_default(), |site| time_for_people(ms, site))
 }
 
 fn instant(ms: i64, site: &Site) -> Option<Instant> {

@@ -2,6 +2,7 @@
 //! `pub async fn execute(args: Args, settings: Settings) -> anyhow::Result<()>`; registered by its
 //! `mod` line, its line in [`Command`] and its line in [`Command::execute`].
 
+mod agents;
 mod availability;
 mod check;
 mod errors;
@@ -10,6 +11,7 @@ mod queries;
 mod report;
 mod run;
 mod sites;
+mod token;
 mod user;
 mod window;
 
@@ -78,6 +80,10 @@ pub enum Command {
     /// Say what is wrong with the settings, and change nothing
     #[command(visible_alias = "check-config")]
     Check(check::Args),
+    /// Make, list and withdraw the one-time tokens with which servers are enrolled
+    Token(token::Args),
+    /// List which servers may send, and revoke them
+    Agents(agents::Args),
     /// Say who may sign in to the pages
     User(user::Args),
 }
@@ -93,6 +99,8 @@ impl Command {
             Command::Availability(args) => availability::execute(args, settings).await,
             Command::Report(args) => report::execute(args, settings).await,
             Command::Check(args) => check::execute(args, settings).await,
+            Command::Token(args) => token::execute(args, settings).await,
+            Command::Agents(args) => agents::execute(args, settings).await,
             Command::User(args) => user::execute(args, settings).await,
         }
     }
@@ -112,6 +120,15 @@ async fn folded_store(settings: &Settings) -> Result<Store> {
     let store = Store::open(&settings.store_url).await.context("cannot open the store")?;
     store.fold(&ingest::decode, now_ms()).await.context("cannot count the newest batches in")?;
     Ok(store)
+}
+
+/// Where a command comes from, in the audit log.
+const CONSOLE: &str = "console";
+
+/// The user of the operating system, for the audit log.
+fn operator() -> String {
+    let named = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+    named.unwrap_or_else(|| "?".to_owned())
 }
 
 /// The line above a table: what, where, when.

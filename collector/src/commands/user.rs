@@ -7,6 +7,7 @@ use clap::Subcommand;
 use comfy_table::{Table, presets::NOTHING};
 use jiff::Timestamp;
 
+use super::{CONSOLE, operator};
 use crate::{
     config::{Secret, Settings},
     domain::now_ms,
@@ -17,9 +18,6 @@ use crate::{
     },
     web::password,
 };
-
-/// Where a command comes from, in the audit log.
-const CONSOLE: &str = "console";
 
 /// Arguments of `user`.
 #[derive(Debug, clap::Args)]
@@ -59,8 +57,7 @@ struct Named {
 /// Changes people in the store of the settings; works beside a running collector.
 pub async fn execute(args: Args, settings: Settings) -> Result<()> {
     let store = Store::open(&settings.store_url).await?;
-    let operator = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
-    let operator = operator.unwrap_or_else(|| "?".to_owned());
+    let operator = operator();
     let (mut input, mut out) = (std::io::stdin().lock(), std::io::stdout().lock());
     run(&args.command, &store, &operator, now_ms(), &mut input, &mut out).await
 }

@@ -16,7 +16,9 @@ use super::{
     Keep,
     commit::{Outcome, Queue},
     floor::Floor,
+    machines::Machine,
     ranges,
+    visitor::Visitor,
     wire::{Batch, FromAgent, Malformed, Reason, Refusal, ToAgent},
 };
 use crate::domain::{
@@ -61,21 +63,30 @@ impl<K: Keep> Door<K> {
         shutdown: CancellationToken,
     ) -> Door<K> {
         let streams = Semaphore::new(STREAMS_MAX);
-        Door { keep, queue, sites, clock, floor: Floor::default(), streams, shutdown }
+        Door { keep, queue, sites, clock, floor: Floor::new(clock), streams, shutdown }
     }
 
     /// Holds one conversation to its end.
-    pub(super) async fn converse<S>(&self, mut inbound: S, answers: mpsc::Sender<ToAgent>)
-    where
+    pub(super) async fn converse<S>(
+        &self,
+        visitor: &Visitor,
+        mut inbound: S,
+        answers: mpsc::Sender<ToAgent>,
+    ) where
         S: Stream<Item = Result<FromAgent, Malformed>> + Send + Unpin,
     {
-        let Err(refusal) = self.talk(&mut inbound, &answers).await else { return };
+        let Err(refusal) = self.talk(visitor, &mut inbound, &answers).await else { return };
         // A caller that does not read its answers is not waited for.
         let _ = timeout(LAST_ACKS_WITHIN, answers.send(ToAgent::Refusal(refusal))).await;
     }
 
     /// `Ok` when the agent has ended the conversation.
-    async fn talk<S>(&self, inbound: &mut S, answers: &mpsc::Sender<ToAgent>) -> Result<(), Refusal>
+    async fn talk<S>(
+        &self,
+        visitor: &Visitor,
+        inbound: &mut S,
+        answers: &mpsc::Sender<ToAgent>,
+    ) -> Result<(), Refusal>
     where
         S: Stream<Item = Result<FromAgent, Malformed>> + Send + Unpin,
     {
@@ -85,7 +96,7 @@ impl<K: Keep> Door<K> {
             () = self.shutdown.cancelled() => return Err(Refusal::shutting_down()),
         };
         let Some(hello) = hello else { return Ok(()) };
-        let end = self.serve(&hello, inbound, answers).await;
+        let end = self.serve(visitor, &hello, inbound, answers).await;
         let (site, agent) = (&hello.site, &hello.agent);
         match &end {
             Ok(()) => debug!(%site, %agent, "stream ended"),
@@ -97,6 +108,7 @@ impl<K: Keep> Door<K> {
 
     async fn serve<S>(
         &self,
+        visitor: &Visitor,
         hello: &Hello,
         inbound: &mut S,
         answers: &mpsc::Sender<ToAgent>,
@@ -105,8 +117,12 @@ impl<K: Keep> Door<K> {
         S: Stream<Item = Result<FromAgent, Malformed>> + Send + Unpin,
     {
         let now_ms = (self.clock)();
+        visitor.check(hello)?;
         admit(hello, &self.sites, now_ms)?;
-        let turn = self.floor.take(&hello.site, &hello.agent);
+        let turn = self
+            .floor
+            .take(&hello.site, &hello.agent, machine(hello))
+            .ok_or_else(|| Refusal::cloned(&hello.agent))?;
         let registered = self.keep.register(hello, now_ms).await.map_err(|why| {
             warn!(site = %hello.site, agent = %hello.agent, "cannot register: {why}");
             Refusal::store_unavailable(0)
@@ -126,6 +142,7 @@ impl<K: Keep> Door<K> {
             end = self.receive(hello, inbound, &outcomes) => end,
             end = acknowledge(&mut committed, answers) => end,
             () = turn.lost() => Err(Refusal::replaced()),
+            refusal = visitor.revoked() => Err(refusal),
             () = self.shutdown.cancelled() => Err(Refusal::shutting_down()),
         };
         drop(outcomes);
@@ -180,6 +197,11 @@ where
             _ => Err(Malformed("the first message must be hello".to_owned()).into()),
         },
     }
+}
+
+/// Which machine calls.
+fn machine(hello: &Hello) -> Machine {
+    hello.boot_id
 }
 
 /// Whether an agent may send.

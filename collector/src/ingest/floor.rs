@@ -1,30 +1,37 @@
 //! Who speaks for which agent: the newest stream. An older one is most often the dead end of a link
-//! that the agent has given up before we noticed.
+//! that the agent has given up before we noticed. A machine that turned out to be a copy does not speak.
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio_util::sync::CancellationToken;
 
+use super::machines::{Machine, Machines, Standing};
 use crate::domain::{AgentId, SiteId};
+
+/// Agents that are remembered while they do not speak; certificates are needed to get here, so this is
+/// only reached when agents are renamed for years without a restart.
+const AGENTS_MAX: usize = 16_384;
 
 type Key = (SiteId, AgentId);
 
-/// The speakers of all agents.
-#[derive(Clone, Default)]
+/// The speakers of all agents; clones share them.
+#[derive(Clone)]
 pub struct Floor {
-    speakers: Arc<Mutex<HashMap<Key, Speaker>>>,
-    turns: Arc<AtomicU64>,
+    agents: Arc<Mutex<HashMap<Key, Agent>>>,
+    clock: fn() -> i64,
 }
 
-struct Speaker {
+#[derive(Default)]
+struct Agent {
+    machines: Machines,
     turn: u64,
-    lost: CancellationToken,
+    /// Lost by the stream that has the floor when a newer one takes it; `None` when nobody has it.
+    speaker: Option<CancellationToken>,
+    /// When the last stream ended, UTC milliseconds.
+    heard_ms: i64,
 }
 
 /// The right to speak for an agent, until it is dropped or a newer stream takes it.
@@ -36,20 +43,38 @@ pub struct Turn {
 }
 
 impl Floor {
-    /// Takes the floor for an agent; who had it before loses it.
-    pub fn take(&self, site: &SiteId, agent: &AgentId) -> Turn {
-        let key = (site.clone(), agent.clone());
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        let lost = CancellationToken::new();
-        let speaker = Speaker { turn, lost: lost.clone() };
-        if let Some(older) = self.speakers().insert(key.clone(), speaker) {
-            older.lost.cancel();
-        }
-        Turn { floor: self.clone(), key, turn, lost }
+    /// A floor nobody has spoken on; `clock` gives UTC milliseconds.
+    pub fn new(clock: fn() -> i64) -> Floor {
+        Floor { agents: Arc::default(), clock }
     }
 
-    fn speakers(&self) -> MutexGuard<'_, HashMap<Key, Speaker>> {
-        self.speakers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the floor for an agent; who had it before loses it. `None` when this machine is a copy of the
+    /// agent's.
+    pub fn take(&self, site: &SiteId, agent: &AgentId, machine: Machine) -> Option<Turn> {
+        let key = (site.clone(), agent.clone());
+        let now_ms = (self.clock)();
+        let mut agents = self.agents();
+        if agents.len() >= AGENTS_MAX {
+            agents.retain(|_, agent| agent.speaker.is_some());
+        }
+        let known = agents.entry(key.clone()).or_default();
+        let silent_ms = match known.speaker {
+            Some(_) => 0,
+            None => now_ms.saturating_sub(known.heard_ms),
+        };
+        if known.machines.arrive(machine, silent_ms) == Standing::Copy {
+            return None;
+        }
+        known.turn += 1;
+        let lost = CancellationToken::new();
+        if let Some(older) = known.speaker.replace(lost.clone()) {
+            older.cancel();
+        }
+        Some(Turn { floor: self.clone(), key, turn: known.turn, lost })
+    }
+
+    fn agents(&self) -> MutexGuard<'_, HashMap<Key, Agent>> {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,9 +87,11 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut speakers = self.floor.speakers();
-        if speakers.get(&self.key).is_some_and(|speaker| speaker.turn == self.turn) {
-            speakers.remove(&self.key);
+        let now_ms = (self.floor.clock)();
+        let mut agents = self.floor.agents();
+        if let Some(known) = agents.get_mut(&self.key).filter(|known| known.turn == self.turn) {
+            known.speaker = None;
+            known.heard_ms = now_ms;
         }
     }
 }
@@ -73,30 +100,50 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
+    const MACHINE: Machine = [1; 16];
+    const COPY: Machine = [2; 16];
+
     fn ids(agent: &str) -> (SiteId, AgentId) {
         (SiteId("demo".into()), AgentId(agent.into()))
     }
 
+    fn floor() -> Floor {
+        Floor::new(|| 1_000)
+    }
+
     #[test]
     fn the_newest_stream_of_an_agent_has_the_floor() {
-        let floor = Floor::default();
+        let floor = floor();
         let (site, agent) = ids("spse-1");
-        let older = floor.take(&site, &agent);
-        let other = floor.take(&site, &ids("spse-2").1);
-        let newer = floor.take(&site, &agent);
+        let older = floor.take(&site, &agent, MACHINE).unwrap();
+        let other = floor.take(&site, &ids("spse-2").1, MACHINE).unwrap();
+        let newer = floor.take(&site, &agent, MACHINE).unwrap();
         assert!(older.lost.is_cancelled());
         assert!(!newer.lost.is_cancelled() && !other.lost.is_cancelled());
     }
 
     #[test]
     fn a_stream_that_lost_the_floor_does_not_take_the_newer_one_with_it() {
-        let floor = Floor::default();
+        let floor = floor();
         let (site, agent) = ids("spse-1");
-        let older = floor.take(&site, &agent);
-        let newer = floor.take(&site, &agent);
+        let speaks = || floor.agents().values().any(|agent| agent.speaker.is_some());
+        let older = floor.take(&site, &agent, MACHINE).unwrap();
+        let newer = floor.take(&site, &agent, MACHINE).unwrap();
         drop(older);
-        assert_eq!(floor.speakers().len(), 1);
+        assert!(speaks());
         drop(newer);
-        assert!(floor.speakers().is_empty());
+        assert!(!speaks());
+    }
+
+    #[test]
+    fn a_copy_that_alternates_with_its_original_is_shut_out() {
+        let floor = floor();
+        let (site, agent) = ids("spse-1");
+        let _original = floor.take(&site, &agent, MACHINE).unwrap();
+        let copy = floor.take(&site, &agent, COPY).unwrap();
+        let original = floor.take(&site, &agent, MACHINE).unwrap();
+        assert!(copy.lost.is_cancelled());
+        assert!(floor.take(&site, &agent, COPY).is_none());
+        assert!(!original.lost.is_cancelled(), "the original goes on");
     }
 }

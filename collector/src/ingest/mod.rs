@@ -5,14 +5,25 @@
 //! same bytes, so the agent would come back with it for ever, and everything behind it would wait.
 //! (Damage under way is caught before: by TCP, and by the spool's checksums.)
 
+mod accept;
+mod admission;
+mod attempts;
 mod commit;
 mod door;
 mod floor;
+mod link;
+mod machines;
 mod ranges;
 mod server;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
+mod tls;
+#[cfg(test)]
+mod transport_tests;
 mod trouble;
+mod visitor;
 mod wire;
 
 use std::future::Future;
@@ -27,7 +38,8 @@ use crate::{
 
 pub use commit::{Committer, Queue, queue};
 pub use door::Door;
-pub use server::serve;
+pub use server::{Services, serve};
+pub use tls::config as tls_config;
 pub use trouble::Trouble;
 pub use wire::decode;
 

@@ -1,36 +1,57 @@
-//! The transport under the door: HTTP/2 in clear text, which the settings keep on loopback.
+//! The transport under the door: gRPC over HTTP/2 over TLS. HTTP/2 pings are off: TCP and the door notice
+//! a dead link, and pings alone would cost an idle link as much as everything else.
 
 use std::{sync::Arc, time::Duration};
 
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Error, Server, server::TcpIncoming};
+use tonic::transport::{Error, Server};
 
-use super::{Keep, door::Door, wire::service};
+use super::{
+    Keep,
+    accept::{self, Gate},
+    admission::Admission,
+    door::Door,
+    wire::{enrolment, service},
+};
+use crate::identity::{Desk, Revoked};
 
-/// How often the other side is asked whether it is there.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
-/// How long it may take to answer.
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Streams of one connection. An agent uses one; while a new one replaces it, two.
 const STREAMS_PER_CONNECTION_MAX: u32 = 8;
+/// A request that is not a stream must be answered within this: longer than the store waits for a lock.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-/// Serves the door until `shutdown`, and then until the conversations have ended.
+/// Everything that is behind the port.
+pub struct Services<K> {
+    /// For agents with a certificate.
+    pub door: Arc<Door<K>>,
+    /// For those without.
+    pub desk: Arc<Desk>,
+    /// Which certificates are refused.
+    pub revoked: Revoked,
+    /// How callers are spoken with.
+    pub tls: Arc<ServerConfig>,
+}
+
+/// Serves until `shutdown`, and then until the conversations have ended.
 pub async fn serve<K: Keep>(
     listener: TcpListener,
-    door: Arc<Door<K>>,
+    services: Services<K>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let Services { door, desk, revoked, tls } = services;
+    let gate = Gate {
+        tls: TlsAcceptor::from(tls),
+        admission: Admission::default(),
+        shutdown: shutdown.clone(),
+    };
     Server::builder()
-        .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .timeout(ANSWER_WITHIN)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .add_service(service::serve(door))
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener)
-                .with_nodelay(Some(true))
-                .with_keepalive(Some(KEEP_ALIVE_INTERVAL)),
-            shutdown.cancelled_owned(),
-        )
+        .add_service(service::serve(door, Arc::clone(&desk), revoked))
+        .add_service(enrolment::serve(desk))
+        .serve_with_incoming_shutdown(accept::links(listener, gate), shutdown.cancelled_owned())
         .await
 }

@@ -21,9 +21,12 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Streaming, transport::Endpoint};
+use tonic::{Streaming, transport::Channel};
 
-use super::*;
+use super::{
+    testing::{Behind, spse_1},
+    *,
+};
 use crate::{
     availability,
     domain::{availability::Target, now_ms, period::Period},
@@ -64,7 +67,7 @@ impl Keep for Moody {
 }
 
 struct Collector {
-    address: String,
+    behind: Behind,
     keep: Moody,
     shutdown: CancellationToken,
     service: JoinHandle<()>,
@@ -83,20 +86,23 @@ impl Collector {
         let keep =
             Moody { store, refuses: Arc::default(), gate: Arc::default(), saving: Arc::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
         let (queue, committer) = queue();
         let door = Door::new(keep.clone(), queue, [site].into(), now_ms, shutdown.clone());
-        let stopped = shutdown.clone();
+        let behind = Behind::new(&listener, keep.store.clone());
+        let (services, stopped) = (behind.services(door), shutdown.clone());
         let service = tokio::spawn(async move {
-            serve(listener, Arc::new(door), stopped).await.unwrap();
+            serve(listener, services, stopped).await.unwrap();
         });
         let committer = tokio::spawn(committer.run(keep.clone()));
-        Collector { address, keep, shutdown, service, committer, _dir: dir }
+        Collector { behind, keep, shutdown, service, committer, _dir: dir }
     }
 
     async fn call(&self) -> Agent {
-        let channel = Endpoint::from_shared(self.address.clone()).unwrap().connect().await.unwrap();
+        self.call_through(self.behind.dial_as_agent().await).await
+    }
+
+    async fn call_through(&self, channel: Channel) -> Agent {
         let (say, said) = mpsc::channel(16);
         let answers = IngestClient::new(channel).exchange(ReceiverStream::new(said)).await.unwrap();
         Agent { say, answers: answers.into_inner() }
@@ -268,7 +274,10 @@ async fn a_batch_that_is_stored_already_is_acknowledged_again() {
 #[tokio::test]
 async fn a_site_that_is_not_in_the_settings_is_told_what_to_add() {
     let collector = Collector::start().await;
-    let mut agent = collector.call().await;
+    let site = SiteId("lpse-baru".into());
+    let papers = collector.behind.papers_of(&site, &spse_1(), 0);
+    let mut agent =
+        collector.call_through(collector.behind.dial(Some(&papers)).await.unwrap()).await;
     let hello = v1::Hello { site_id: "lpse-baru".into(), ..hello() };
     agent.say(agent_message::Message::Hello(hello)).await;
     let refusal = agent.hears_refusal().await;

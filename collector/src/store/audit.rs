@@ -19,6 +19,12 @@ pub enum Action {
     PersonAdded,
     PasswordChanged,
     PersonRemoved,
+    TokenCreated,
+    TokenRevoked,
+    AgentEnrolled,
+    AgentRenewed,
+    AgentRevoked,
+    EnrolmentRefused,
 }
 
 impl Action {
@@ -34,6 +40,12 @@ impl Action {
             Action::PersonAdded => "person_added",
             Action::PasswordChanged => "password_changed",
             Action::PersonRemoved => "person_removed",
+            Action::TokenCreated => "token_created",
+            Action::TokenRevoked => "token_revoked",
+            Action::AgentEnrolled => "agent_enrolled",
+            Action::AgentRenewed => "agent_renewed",
+            Action::AgentRevoked => "agent_revoked",
+            Action::EnrolmentRefused => "enrolment_refused",
         }
     }
 }

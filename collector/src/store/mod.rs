@@ -12,6 +12,7 @@ mod engine;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod fold;
+mod identity;
 pub mod people;
 mod ranges;
 mod read;
@@ -22,6 +23,7 @@ mod value;
 pub use agents::Registered;
 pub use batches::SaveOutcome;
 pub use fold::{Decode, FoldReport, Pending};
+pub use identity::Issue;
 pub use reports::{NewReport, ReportHead, SavedReport};
 
 use std::time::Duration;

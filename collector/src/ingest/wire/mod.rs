@@ -3,6 +3,7 @@
 
 mod bounds;
 mod content;
+pub mod enrolment;
 mod refusal;
 mod sample;
 pub mod service;

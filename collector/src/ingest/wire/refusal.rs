@@ -1,7 +1,7 @@
 //! Why a conversation ends: the words for a person, and how long to stay away.
 
 use super::Malformed;
-use crate::domain::SiteId;
+use crate::domain::{AgentId, SiteId};
 
 /// Why a conversation ends, and when the agent may come back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,33 @@ impl Refusal {
         let detail = "a newer stream speaks for this agent; if that is another server, give it an \
                       agent id of its own";
         Refusal::new(Reason::Replaced, AFTER_REPLACED_S, detail)
+    }
+
+    /// The certificate does not hold any more.
+    pub fn revoked(site: &SiteId, agent: &AgentId) -> Refusal {
+        let detail = format!(
+            "the certificate of this server was revoked or replaced; if it is to send again, make a token \
+             (pantau-collector token create --site {site} --agent {agent}) and enrol it"
+        );
+        Refusal::new(Reason::Revoked, AFTER_A_PERSON_S, detail)
+    }
+
+    /// Hello names another agent than the certificate, which is `agent` of `site`.
+    pub fn not_you(site: &SiteId, agent: &AgentId) -> Refusal {
+        let detail = format!(
+            "the certificate of this server is for agent \"{agent}\" of site \"{site}\"; set site and \
+             agent in its settings so, or enrol it anew by the other name"
+        );
+        Refusal::new(Reason::NotYou, AFTER_A_PERSON_S, detail)
+    }
+
+    /// Another machine is this agent.
+    pub fn cloned(agent: &AgentId) -> Refusal {
+        let detail = format!(
+            "two machines speak as agent \"{agent}\", and this one came later: it is a copy; on it, \
+             delete the agent's state folder, give it a name of its own and enrol it with a new token"
+        );
+        Refusal::new(Reason::Cloned, AFTER_A_PERSON_S, detail)
     }
 
     /// Nothing was heard for longer than a link may be silent.

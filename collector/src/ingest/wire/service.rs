@@ -12,21 +12,34 @@ use pantau_proto::{
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::enrolment::caller;
 use super::{FromAgent, Malformed, from_agent, to_agent};
-use crate::ingest::{
-    Keep,
-    door::{Door, OUTBOUND_MESSAGES_MAX},
+use crate::{
+    identity::{Desk, Revoked},
+    ingest::{
+        Keep,
+        door::{Door, OUTBOUND_MESSAGES_MAX},
+        visitor::Visitor,
+    },
 };
+
+/// Told to who calls without a certificate.
+const WITHOUT_CERTIFICATE: &str = "a certificate is needed; enrol this server with a token first: \
+                                   pantau-agent enroll";
 
 /// What the transport serves.
 pub type Server<K> = IngestServer<Service<K>>;
 
 /// The door as tonic wants it.
-pub struct Service<K>(Arc<Door<K>>);
+pub struct Service<K> {
+    door: Arc<Door<K>>,
+    desk: Arc<Desk>,
+    revoked: Revoked,
+}
 
-/// The service over `door`, with the contract's limits on messages.
-pub fn serve<K: Keep>(door: Arc<Door<K>>) -> Server<K> {
-    IngestServer::new(Service(door))
+/// The service over `door`, with the contract's limits on messages. `desk` notes who came.
+pub fn serve<K: Keep>(door: Arc<Door<K>>, desk: Arc<Desk>, revoked: Revoked) -> Server<K> {
+    IngestServer::new(Service { door, desk, revoked })
         .max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
         .max_encoding_message_size(limits::MESSAGE_BYTES_MAX)
 }
@@ -39,10 +52,19 @@ impl<K: Keep> Ingest for Service<K> {
         &self,
         request: Request<Streaming<AgentMessage>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
+        let caller = caller(&request)?;
+        let Some(certificate) = caller.certificate.clone() else {
+            return Err(Status::unauthenticated(WITHOUT_CERTIFICATE));
+        };
+        let call = caller.call();
         let (answers, outbound) = tokio::sync::mpsc::channel(OUTBOUND_MESSAGES_MAX);
         let inbound = inbound(request.into_inner());
-        let door = Arc::clone(&self.0);
-        tokio::spawn(async move { door.converse(inbound, answers).await });
+        let (door, desk) = (Arc::clone(&self.door), Arc::clone(&self.desk));
+        let visitor = Visitor::new(Arc::clone(&certificate), self.revoked.clone());
+        tokio::spawn(async move {
+            tokio::join!(desk.seen(&certificate), door.converse(&visitor, inbound, answers));
+            drop(call);
+        });
         let outbound = ReceiverStream::new(outbound).map(|message| Ok(to_agent(message)));
         Ok(Response::new(Box::pin(outbound)))
     }
