@@ -13,6 +13,7 @@ CREATE TABLE batch_waiting (
     received_ms BIGINT NOT NULL,
     closed_ms BIGINT NOT NULL,
     codec BIGINT NOT NULL,
+    exemplars_codec BIGINT NOT NULL,
     exemplars_shed BIGINT NOT NULL,
     data BLOB NOT NULL,
     exemplars BLOB,

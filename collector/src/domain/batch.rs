@@ -66,6 +66,7 @@ pub struct Frame {
     pub closed_ms: i64,
     /// A `BatchContent`.
     pub data: Vec<u8>,
+    pub exemplars_codec: Codec,
     /// An `Exemplars`; empty when there are none.
     pub exemplars: Vec<u8>,
     /// Exemplars that the agent has dropped.
@@ -266,7 +267,7 @@ pub struct QuerySketch {
     pub sketch: Sketch,
 }
 
-/// One redacted occurrence of a group.
+/// One redacted occurrence of a group. Without a text: the one before stays, its error ids are new.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct Exemplar {

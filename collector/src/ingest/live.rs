@@ -89,7 +89,8 @@ mod tests {
             sent_bytes_today: Some(90),
             ..LiveParts::default()
         });
-        let after = told.after(LiveParts { at_ms: 2, host: host(200, None), ..LiveParts::default() });
+        let after =
+            told.after(LiveParts { at_ms: 2, host: host(200, None), ..LiveParts::default() });
         let host = after.host.unwrap();
         assert_eq!((after.at_ms, host.cpu_permille, host.disks), (2, 200, disk(7)));
         assert_eq!((after.spool_batches, after.sent_bytes_today), (3, Some(90)));

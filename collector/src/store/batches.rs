@@ -11,17 +11,20 @@ use crate::domain::{
 
 use super::{
     Store, StoreResult, agents,
-    ranges::Ranges,
+    ranges::{Insertion, Ranges},
     value::{raw, unsigned},
 };
 
-/// What became of a batch. Either way it may be acknowledged.
+/// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaveOutcome {
     /// Stored now.
     Stored,
-    /// Its number was stored before: dropped.
+    /// Its numbers were stored before: dropped, and acknowledged as if it were stored now.
     Duplicate,
+    /// Some of its numbers were stored before and some were not: nothing of it is stored, and it may not
+    /// be acknowledged.
+    Overlaps,
 }
 
 impl Store {
@@ -101,10 +104,15 @@ async fn save_epoch(
     let before = stored_ranges(tx, &any.site, &any.agent, epoch).await?;
     let mut after = before.clone();
     for n in numbers {
-        if after.insert(batches[*n].seq) {
-            insert(tx, &batches[*n]).await?;
-            outcomes[*n] = SaveOutcome::Stored;
-        }
+        let (first, last) = batches[*n].numbers();
+        outcomes[*n] = match after.insert(first, last) {
+            Insertion::New => {
+                insert(tx, &batches[*n]).await?;
+                SaveOutcome::Stored
+            }
+            Insertion::Known => SaveOutcome::Duplicate,
+            Insertion::Partly => SaveOutcome::Overlaps,
+        };
     }
     for (first, _) in before.without(&after) {
         delete_range(tx, any, first).await?;
@@ -117,17 +125,24 @@ async fn save_epoch(
 
 async fn insert(tx: &mut AnyConnection, batch: &IncomingBatch) -> StoreResult<()> {
     sqlx::query(
-        "INSERT INTO batch (site_id, agent_id, epoch, seq, first_minute, last_minute, received_ms, data)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO batch (site_id, agent_id, epoch, seq, first_minute, last_minute, received_ms, data,
+             merged, codec, closed_ms, exemplars_codec, exemplars, exemplars_shed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(batch.site.0.as_str())
     .bind(batch.agent.0.as_str())
     .bind(batch.epoch.0.as_slice())
     .bind(raw(batch.seq))
-    .bind(batch.first_minute)
-    .bind(batch.last_minute)
+    .bind(batch.frame.first_minute)
+    .bind(batch.frame.last_minute)
     .bind(batch.received_ms)
-    .bind(batch.data.as_slice())
+    .bind(batch.frame.data.as_slice())
+    .bind(raw(batch.merged))
+    .bind(i64::from(batch.frame.codec.number()))
+    .bind(batch.frame.closed_ms)
+    .bind(i64::from(batch.frame.exemplars_codec.number()))
+    .bind(batch.frame.exemplars.as_slice())
+    .bind(raw(batch.frame.exemplars_shed))
     .execute(tx)
     .await?;
     Ok(())

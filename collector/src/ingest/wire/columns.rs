@@ -19,10 +19,7 @@ pub fn ids(of_what: &str, differences: &[u32]) -> Result<Vec<u32>, Malformed> {
 }
 
 /// Errors of a minute, by id.
-pub fn errors(
-    wire: &v1::ErrorCounts,
-    minute: i64,
-) -> Result<Vec<(u32, ErrorCount)>, Malformed> {
+pub fn errors(wire: &v1::ErrorCounts, minute: i64) -> Result<Vec<(u32, ErrorCount)>, Malformed> {
     let ids = ids("errors.group", &wire.group)?;
     same_length("errors.count", wire.count.len(), ids.len())?;
     same_length("errors.last_ms", wire.last_ms.len(), ids.len())?;

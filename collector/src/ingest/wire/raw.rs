@@ -186,7 +186,7 @@ fn exemplars(frame: &Frame) -> Result<Vec<Exemplar>, Malformed> {
     if frame.exemplars.is_empty() {
         return Ok(Vec::new());
     }
-    let bytes = inflate::bytes(frame.codec, &frame.exemplars, limits::CONTENT_BYTES_MAX)?;
+    let bytes = inflate::bytes(frame.exemplars_codec, &frame.exemplars, limits::CONTENT_BYTES_MAX)?;
     weight::check(&bytes, Kind::Exemplars)?;
     let wire = v1::Exemplars::decode(&*bytes).map_err(|why| Malformed(why.to_string()))?;
     each(wire.exemplars, exemplar)
@@ -217,10 +217,7 @@ fn examples_gap(frame: &Frame, amount: u64, detail: String) -> Gap {
 }
 
 /// How far logs were counted when the batch was closed.
-pub fn positions(
-    wire: Vec<v1::Position>,
-    closed_ms: i64,
-) -> Result<Vec<LogPosition>, Malformed> {
+pub fn positions(wire: Vec<v1::Position>, closed_ms: i64) -> Result<Vec<LogPosition>, Malformed> {
     each(wire, |wire| {
         Ok(LogPosition {
             log: id("positions.log", wire.log)?,
@@ -257,10 +254,7 @@ fn gap(wire: v1::Gap) -> Gap {
 }
 
 /// What was watched for no time at all is left out.
-fn observations(
-    wire: &[v1::Observation],
-    closed_ms: i64,
-) -> Result<Vec<(u32, Period)>, Malformed> {
+fn observations(wire: &[v1::Observation], closed_ms: i64) -> Result<Vec<(u32, Period)>, Malformed> {
     let mut observations = Vec::with_capacity(wire.len());
     for wire in wire {
         let watched = id("observations.watched", wire.watched)?;

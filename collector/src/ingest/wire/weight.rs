@@ -108,8 +108,7 @@ mod tests {
             interfaces: vec![v1::InterfaceLayout::default(); 3],
             ..Default::default()
         };
-        let host =
-            v1::Definition { id: 1, of: Some(v1::definition::Of::Host(layout)) };
+        let host = v1::Definition { id: 1, of: Some(v1::definition::Of::Host(layout)) };
         let errors =
             v1::ErrorCounts { group: vec![1, 2], count: vec![1, 300], ..Default::default() };
         let minute = v1::Minute {
