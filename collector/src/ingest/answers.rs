@@ -15,7 +15,7 @@ use crate::domain::Epoch;
 /// Outcomes that become one acknowledgement.
 const ACK_OUTCOMES_MAX: usize = limits::IN_FLIGHT_MAX as usize;
 /// An agent whose batches are in work for this long without an acknowledgement is told that we are alive.
-const STILL_ALIVE_AFTER: Duration = Duration::from_secs(limits::HEARTBEAT_INTERVAL_S);
+pub const STILL_ALIVE_AFTER: Duration = Duration::from_secs(limits::HEARTBEAT_INTERVAL_S);
 
 /// What acknowledgements of one stream are made with.
 pub struct Answers<'a, F> {
@@ -27,6 +27,8 @@ pub struct Answers<'a, F> {
     pub in_flight_max: F,
     /// What it was told last.
     pub told_in_flight_max: u32,
+    /// [`STILL_ALIVE_AFTER`].
+    pub still_alive_after: Duration,
 }
 
 impl<F: Fn() -> u32> Answers<'_, F> {
@@ -39,7 +41,7 @@ impl<F: Fn() -> u32> Answers<'_, F> {
         let mut outcomes = Vec::new();
         loop {
             let next = committed.recv_many(&mut outcomes, ACK_OUTCOMES_MAX);
-            match timeout(STILL_ALIVE_AFTER, next).await {
+            match timeout(self.still_alive_after, next).await {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(_) if committed.capacity() < committed.max_capacity() => {}
@@ -133,6 +135,32 @@ mod tests {
         let own = Epoch([1; 16]);
         assert_eq!(acks(&[], own, None), [ack(None, vec![])]);
         assert_eq!(acks(&[outcome(1, 9, Fate::Failed)], own, None), []);
+    }
+
+    #[tokio::test]
+    async fn an_agent_whose_batches_are_in_work_for_long_hears_that_the_collector_is_alive() {
+        let (outcomes, mut committed) = mpsc::channel(2);
+        let (to, mut heard) = mpsc::channel(16);
+        let own = Epoch([1; 16]);
+        let mut answers = Answers {
+            to: &to,
+            own,
+            in_flight_max: || 7,
+            told_in_flight_max: 9,
+            still_alive_after: Duration::from_millis(1),
+        };
+        // In work: its place is taken, its outcome has not come.
+        let reply = outcomes.clone().reserve_owned().await.unwrap();
+        drop(outcomes);
+        let hears = async {
+            let alive = ToAgent::Ack { epoch: None, stored: vec![], in_flight_max: Some(7) };
+            assert_eq!(heard.recv().await, Some(alive));
+            assert_eq!(heard.recv().await, Some(ack(None, vec![])));
+            reply.send(outcome(1, 4, Fate::Saved));
+            while heard.recv().await != Some(ack(None, vec![(4, 4)])) {}
+        };
+        let (end, ()) = tokio::join!(answers.acknowledge(&mut committed), hears);
+        assert_eq!(end, Ok(()));
     }
 
     #[test]

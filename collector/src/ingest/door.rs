@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     Keep,
-    answers::Answers,
+    answers::{Answers, STILL_ALIVE_AFTER},
     commit::{Outcome, Queue},
     floor::Floor,
     live::Told,
@@ -136,6 +136,7 @@ impl<K: Keep> Door<K> {
             own: hello.epoch,
             in_flight_max: || self.in_flight_max(),
             told_in_flight_max: in_flight_max,
+            still_alive_after: STILL_ALIVE_AFTER,
         };
         let end = tokio::select! {
             end = self.receive(hello, inbound, &outcomes, answers, &mut asking) => end,

@@ -93,7 +93,7 @@ mod tests {
         let minute = |after, values: [i64; 6]| v1::Minute {
             after,
             errors: Some(errors.clone()),
-            host: Some(v1::Values { layout: 2, values: values.to_vec() }),
+            host: Some(v1::Values { layout: 2, values: values.to_vec(), disks: 0 }),
             ..Default::default()
         };
         let log = v1::LogFile { source: "play".into(), inode: 9, ..Default::default() };

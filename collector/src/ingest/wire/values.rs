@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn difference(layout: u32, values: &[i64]) -> v1::Values {
-        v1::Values { layout, values: values.to_vec() }
+        v1::Values { layout, values: values.to_vec(), disks: 0 }
     }
 
     #[test]

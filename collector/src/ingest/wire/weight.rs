@@ -113,7 +113,7 @@ mod tests {
             v1::ErrorCounts { group: vec![1, 2], count: vec![1, 300], ..Default::default() };
         let minute = v1::Minute {
             errors: Some(errors),
-            host: Some(v1::Values { layout: 1, values: vec![5; 7] }),
+            host: Some(v1::Values { layout: 1, values: vec![5; 7], disks: 0 }),
             databases: vec![v1::Values::default()],
             ..Default::default()
         };
