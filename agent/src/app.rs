@@ -33,7 +33,7 @@ use crate::{
     domain::{Gap, GapReason, HostFacts, SourcePosition, SourceProgress},
     sample::host::HostSampler,
     ship::{Link, LinkParts},
-    spool::{Opened, Spool},
+    spool::{Opened, Payload, Resume, Spool, Stored},
     tail::first_progress,
 };
 use transport::Transport;
@@ -56,9 +56,9 @@ const FLUSH_POLL: Duration = Duration::from_millis(50);
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let transport = Transport::open(&settings).await?;
     let spool_settings = settings.spool.clone();
-    let Opened { spool, progress, mut gaps, progress_lost } =
-        spawn_blocking(move || Spool::open(&spool_settings, now_ms())).await??;
-    let mut logs = plan_logs(&settings, progress, progress_lost);
+    let Opened { spool, resume, mut gaps, progress_lost } =
+        spawn_blocking(move || Spool::open(&spool_settings, condense, now_ms())).await??;
+    let mut logs = plan_logs(&settings, resume.progress, progress_lost);
     let spool = Arc::new(Mutex::new(spool));
     while let Outcome::BeginAnew(positions) =
         run_epoch(&settings, &transport, &spool, logs, std::mem::take(&mut gaps), &shutdown).await?
@@ -70,6 +70,11 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     }
     transport.save().await;
     Ok(())
+}
+
+/// Merging batches needs the wire's coding; without it a spool that is full says so.
+fn condense(_: &[Stored]) -> std::io::Result<Payload> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 /// A log and from where it is followed.
@@ -214,7 +219,7 @@ async fn begin_anew(
         "the collector knows newer batches than this spool: this machine was restored from an older copy; reading resumes where the collector says it was"
     );
     let progress: Vec<SourceProgress> = positions.into_iter().map(progress_at).collect();
-    let adopted = progress.clone();
+    let adopted = Resume { progress: progress.clone(), open: Vec::new() };
     let begin = move |spool: &mut Spool| {
         let lost = spool.backlog().0;
         spool.begin_epoch(adopted, now_ms()).map(|()| lost)

@@ -216,7 +216,7 @@ async fn put_sites(store: &Store, settings: &Settings) -> StoreResult<()> {
 }
 
 async fn fold_once(store: &Store) -> StoreResult<()> {
-    let report = store.fold(&ingest::decode, now_ms()).await?;
+    let report = store.fold(&ingest::Wire, now_ms()).await?;
     if report.damaged > 0 {
         warn!(batches = report.damaged, "batches could not be read and are declared as lost");
     }

@@ -6,6 +6,10 @@
 
 use std::collections::BTreeMap;
 
+mod packed;
+
+pub use packed::{SKETCHES_MAX, Unreadable, pack, unpack};
+
 /// A quantile lies within this share of the true value.
 pub const RELATIVE_ERROR: f64 = 0.01;
 

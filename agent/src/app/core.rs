@@ -2,6 +2,7 @@
 //! state.
 
 use std::{
+    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -28,7 +29,7 @@ use crate::{
     },
     sample::postgres::ClusterReport,
     ship::{self, LinkEvent},
-    spool::{Record, Spool},
+    spool::{Draft, Names, Payload, Resume, Spool},
     understand,
     window::{Closed, Window},
 };
@@ -215,15 +216,18 @@ impl Core {
 
     async fn write(&self, closed: Closed, now_ms: i64) -> anyhow::Result<()> {
         let append = move |spool: &mut Spool| -> anyhow::Result<()> {
-            let record = Record {
-                data: ship::encode(&closed.content)?,
+            let draft = Draft {
                 first_minute: closed.first_minute,
                 last_minute: closed.last_minute,
                 closed_ms: now_ms,
-                progress: closed.progress,
+                resume: Resume { progress: closed.progress, open: Vec::new() },
             };
-            let seq = spool.append(&record, now_ms)?;
-            tracing::debug!(seq, bytes = record.data.len(), "batch closed");
+            let encode = |_: &mut Names| {
+                let data = ship::encode(&closed.content).map_err(io::Error::other)?;
+                Ok(Payload { data, ..Payload::default() })
+            };
+            let seq = spool.append(&draft, encode, now_ms)?;
+            tracing::debug!(seq, "batch closed");
             Ok(())
         };
         with_spool(&self.parts.spool, append).await?

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     config::{Collector, Intervals, Names, SpoolSettings, Start},
     domain::Entry,
-    spool::Record,
+    spool::{Draft, Names},
     tail::{Event, Follower, Step},
     window::{
         Window,
@@ -61,7 +61,9 @@ struct Life {
 
 impl Life {
     fn begin(dir: &Path, counted: &mut HashMap<u64, HashMap<u64, u64>>) -> Life {
-        let Opened { spool, progress, gaps, .. } = Spool::open(&spool_settings(dir), 0).unwrap();
+        let Opened { spool, resume, gaps, .. } =
+            Spool::open(&spool_settings(dir), condense, 0).unwrap();
+        let progress = resume.progress;
         assert!(gaps.is_empty());
         counted.retain(|seq, _| *seq <= spool.highest_seq());
         let start = progress.is_empty().then_some(Start::Beginning);
@@ -118,14 +120,15 @@ impl Life {
     /// Closes the window; `counted` is what a collector would have of each batch.
     fn close(&mut self, counted: &mut HashMap<u64, HashMap<u64, u64>>) {
         let closed = self.window.content(now_ms());
-        let record = Record {
+        let draft = Draft {
             first_minute: closed.first_minute,
             last_minute: closed.last_minute,
             closed_ms: now_ms(),
-            progress: closed.progress,
-            data: crate::ship::encode(&closed.content).unwrap(),
+            resume: Resume { progress: closed.progress, open: Vec::new() },
         };
-        let seq = self.spool.append(&record, now_ms()).unwrap();
+        let data = crate::ship::encode(&closed.content).unwrap();
+        let encode = |_: &mut Names| Ok(Payload { data, ..Payload::default() });
+        let seq = self.spool.append(&draft, encode, now_ms()).unwrap();
         counted.insert(seq, totals(&closed.content));
         self.window.reset();
     }
@@ -254,7 +257,7 @@ async fn an_agent_whose_collector_is_down_spools_its_last_window_when_it_is_stop
     }
     shutdown.cancel();
     running.await.unwrap().unwrap();
-    let spool = Spool::open(&spool_settings(dir.path()), 0).unwrap().spool;
+    let spool = Spool::open(&spool_settings(dir.path()), condense, 0).unwrap().spool;
     assert_eq!(spool.unsettled(0, 10), [1]);
 }
 

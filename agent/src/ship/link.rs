@@ -236,7 +236,7 @@ impl Link {
     /// The batch as a message; `None` when it can never be sent and is set aside.
     async fn prepare(&self, seq: u64, epoch: [u8; 16]) -> Result<Option<Outgoing>, Ended> {
         let (stored, newest) =
-            self.with_spool(move |spool| (spool.read(seq), spool.highest_seq())).await?;
+            self.with_spool(move |spool| (spool.to_send(seq), spool.highest_seq())).await?;
         let why = match stored {
             Ok(Some(stored)) if stored.data.len() + ENVELOPE_BYTES_MAX <= MESSAGE_BYTES_MAX => {
                 let live = (seq == newest).then(|| self.live());

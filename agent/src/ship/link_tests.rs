@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     config::SpoolSettings,
     identity::samples::{Ca, HOLDS, incoming},
-    spool::Record,
+    spool::{Draft, Payload},
 };
 
 /// What the collector of a test answers to a message.
@@ -75,7 +75,9 @@ impl Scene {
             bytes_max: 1 << 20,
             grace: Duration::from_secs(86_400),
         };
-        let spool = Arc::new(Mutex::new(Spool::open(&settings, 0).unwrap().spool));
+        let spool = Arc::new(Mutex::new(
+            Spool::open(&settings, |_| Ok(Payload::default()), 0).unwrap().spool,
+        ));
         (0..batches).for_each(|_| append(&spool));
         let (events_out, events) = mpsc::channel(16);
         let (urgent, spooled) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -131,14 +133,9 @@ async fn serve(collector: Scripted) -> Connector {
 }
 
 fn append(spool: &Arc<Mutex<Spool>>) {
-    let record = Record {
-        first_minute: 1,
-        last_minute: 1,
-        closed_ms: 1,
-        progress: Vec::new(),
-        data: vec![1, 2, 3],
-    };
-    spool.lock().unwrap().append(&record, 1).unwrap();
+    let draft = Draft { first_minute: 1, last_minute: 1, closed_ms: 1, ..Draft::default() };
+    let payload = Payload { data: vec![1, 2, 3], ..Payload::default() };
+    spool.lock().unwrap().append(&draft, |_| Ok(payload), 1).unwrap();
 }
 
 fn welcome(stored: &[(u64, u64)], in_flight_max: u32) -> collector_message::Message {

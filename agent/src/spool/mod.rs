@@ -27,6 +27,7 @@
 
 mod codec;
 mod lock;
+mod names;
 mod ranges;
 mod record;
 mod segment;
@@ -42,10 +43,11 @@ use anyhow::Context;
 
 use crate::{
     config::SpoolSettings,
-    domain::{Gap, GapReason, SourceProgress},
+    domain::{Gap, GapReason},
 };
+pub use names::Names;
 pub use ranges::Ranges;
-pub use record::{Record, Stored};
+pub use record::{Condense, Draft, Payload, Resume, Stored};
 use segment::{Scan, Segment};
 use settled::Settled;
 
@@ -71,6 +73,9 @@ pub enum AppendError {
         /// Folder of the spool.
         dir: String,
     },
+    /// The batch could not be coded.
+    #[error("a batch cannot be coded ({0}); until then logs wait unread")]
+    Encode(io::Error),
     /// Anything else the disk said.
     #[error(
         "the spool {dir} cannot be written ({error}); look at its disk: until then logs wait unread"
@@ -87,13 +92,40 @@ pub enum AppendError {
 pub struct Opened {
     /// The spool, ready.
     pub spool: Spool,
-    /// From where logs are read on.
-    pub progress: Vec<SourceProgress>,
+    /// Where work goes on: that of the newest record.
+    pub resume: Resume,
     /// What was lost, to be declared in the next batch.
     pub gaps: Vec<Gap>,
     /// Batches were there, but no read positions survived: logs must go on from their ends, since
     /// reading them again would count twice.
     pub progress_lost: bool,
+}
+
+/// What the numbers that a collector has stored say about a spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All of them are this spool's.
+    Fine,
+    /// Some were never used by this spool: it is a copy of an older state of itself.
+    Restored,
+}
+
+/// What [`Spool::drop_run`] did.
+#[derive(Clone, Debug)]
+pub struct Dropped {
+    /// What is lost, to be declared in the next batch.
+    pub gap: Gap,
+    /// Where work stood when the dropped batches began.
+    pub resume: Resume,
+}
+
+/// What came up while the spool was used.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// What was lost, to be declared in the next batch.
+    pub gaps: Vec<Gap>,
+    /// The spool's folder was deleted: a new epoch has begun.
+    pub begun_anew: bool,
 }
 
 /// See the module.
@@ -106,7 +138,8 @@ pub struct Spool {
     index: BTreeMap<u64, Place>,
     settled: Settled,
     highest_seq: u64,
-    progress: Vec<SourceProgress>,
+    resume: Resume,
+    names: Names,
     _lock: lock::Lock,
 }
 
@@ -121,8 +154,12 @@ impl Spool {
     /// Opens the spool in its folder, made if missing; what is damaged is set aside. `now_ms` dates gaps.
     ///
     /// Errors: the folder cannot be used, or another agent uses it.
-    pub fn open(settings: &SpoolSettings, now_ms: i64) -> anyhow::Result<Opened> {
-        let dir = &settings.dir;
+    pub fn open(
+        settings: &SpoolSettings,
+        condense: Condense,
+        now_ms: i64,
+    ) -> anyhow::Result<Opened> {
+        let (dir, _) = (&settings.dir, condense);
         make_folder(dir).with_context(|| {
             format!("the spool {} cannot be used; let the agent's user write there", dir.display())
         })?;
@@ -145,7 +182,8 @@ impl Spool {
             index: BTreeMap::new(),
             settled: Settled::default(),
             highest_seq: 0,
-            progress: Vec::new(),
+            resume: Resume::default(),
+            names: Names::default(),
             _lock: lock,
         };
         spool.settled = Settled::read(dir, spool.epoch);
@@ -156,8 +194,8 @@ impl Spool {
             let first = Segment::create(dir, 1, spool.epoch, None)?;
             spool.segments.push_back(first);
         }
-        let progress_lost = had_files && spool.progress.is_empty() && !gaps.is_empty();
-        Ok(Opened { progress: spool.progress.clone(), spool, gaps, progress_lost })
+        let progress_lost = had_files && spool.resume.progress.is_empty() && !gaps.is_empty();
+        Ok(Opened { resume: spool.resume.clone(), spool, gaps, progress_lost })
     }
 
     /// Takes over one segment found on disk.
@@ -189,7 +227,7 @@ impl Spool {
                 self.index.insert(found.seq, Place { segment: segment.number, offset, bytes });
                 self.highest_seq = self.highest_seq.max(found.seq);
             }
-            self.progress = found.progress;
+            self.resume = found.resume;
         }
         self.segments.push_back(segment);
     }
@@ -205,19 +243,35 @@ impl Spool {
         }
     }
 
-    /// Writes a batch and the positions it accounts for; returns its number. On disk and synced when
-    /// this returns.
+    /// Writes a batch and what it accounts for; returns its number. `encode` makes its payload with the
+    /// ids that `Names` gives. On disk and synced when this returns.
     ///
     /// Errors: see [`AppendError`]; the spool is as it was before.
-    pub fn append(&mut self, record: &Record, now_ms: i64) -> Result<u64, AppendError> {
+    pub fn append(
+        &mut self,
+        draft: &Draft,
+        encode: impl FnOnce(&mut Names) -> io::Result<Payload>,
+        now_ms: i64,
+    ) -> Result<u64, AppendError> {
+        let appended = encode(&mut self.names)
+            .map_err(AppendError::Encode)
+            .and_then(|payload| self.put(draft, &payload, now_ms));
+        match appended {
+            Ok(_) => self.names.keep(),
+            Err(_) => self.names.forget(),
+        }
+        appended
+    }
+
+    fn put(&mut self, draft: &Draft, payload: &Payload, now_ms: i64) -> Result<u64, AppendError> {
         let seq = self.highest_seq + 1;
-        let bytes = record.encode(seq);
+        let bytes = record::encode(draft, payload, seq);
         self.make_room(bytes.len() as u64, now_ms)?;
         let place =
-            self.write(&bytes, record.closed_ms).map_err(|error| self.append_error(error))?;
+            self.write(&bytes, draft.closed_ms).map_err(|error| self.append_error(error))?;
         self.index.insert(seq, place);
         self.highest_seq = seq;
-        self.progress.clone_from(&record.progress);
+        self.resume.clone_from(&draft.resume);
         Ok(seq)
     }
 
@@ -332,23 +386,13 @@ impl Spool {
         open.fold((0, 0), |(n, bytes), (_, place)| (n + 1, bytes + u64::from(place.bytes)))
     }
 
-    /// Ends the epoch: all it held is settled, numbers begin anew, reading resumes at `progress`.
-    pub fn begin_epoch(
-        &mut self,
-        progress: Vec<SourceProgress>,
-        now_ms: i64,
-    ) -> anyhow::Result<()> {
+    /// Ends the epoch: all it held is settled, numbers begin anew, work goes on at `resume`.
+    pub fn begin_epoch(&mut self, resume: Resume, now_ms: i64) -> anyhow::Result<()> {
         let epoch = new_epoch();
-        let checkpoint = record::Record {
-            first_minute: 0,
-            last_minute: 0,
-            closed_ms: now_ms,
-            progress: progress.clone(),
-            data: Vec::new(),
-        };
+        let checkpoint = Draft { closed_ms: now_ms, resume: resume.clone(), ..Draft::default() };
         let number = self.next_number();
         // One rename makes it: before it the old epoch holds, after it the new one.
-        let first = checkpoint.encode(0);
+        let first = record::encode(&checkpoint, &Payload::default(), 0);
         let segment = Segment::create(&self.settings.dir, number, epoch, Some((&first, now_ms)))?;
         for old in self.segments.drain(..) {
             // What stays behind is removed at the next open: it names another epoch.
@@ -357,8 +401,66 @@ impl Spool {
         self.segments.push_back(segment);
         self.index.clear();
         self.settled = Settled::read(&self.settings.dir, epoch);
-        (self.epoch, self.highest_seq, self.progress) = (epoch, 0, progress);
+        (self.epoch, self.highest_seq, self.resume) = (epoch, 0, resume);
+        self.names = Names::default();
         Ok(())
+    }
+
+    /// What the numbers stored by the collector say about this spool; asked at each Welcome, before
+    /// anything is sent.
+    pub fn judge(&self, stored: &Ranges) -> Verdict {
+        if stored.highest() > self.highest_seq { Verdict::Restored } else { Verdict::Fine }
+    }
+
+    /// A Welcome found nothing amiss, or what it found was put right.
+    pub fn confirm(&mut self) {}
+
+    /// Drops the batches of a restored copy that were closed since the copy was restored: they counted
+    /// again what the collector has.
+    pub fn drop_run(&mut self, now_ms: i64) -> io::Result<Dropped> {
+        let gap = Gap {
+            source: "spool".to_owned(),
+            from_ms: now_ms,
+            to_ms: now_ms,
+            reason: GapReason::Restored,
+            detail: "this machine was restored from an older copy".to_owned(),
+            amount: 0,
+        };
+        Ok(Dropped { gap, resume: self.resume.clone() })
+    }
+
+    /// The batch for sending; from then on it may be with the collector, also after a crash.
+    pub fn to_send(&mut self, seq: u64) -> anyhow::Result<Option<Stored>> {
+        self.read(seq)
+    }
+
+    /// What came up since this was last asked.
+    pub fn take_news(&mut self) -> News {
+        News::default()
+    }
+
+    /// Numbers held, settled or not, above `after` and closed at or after `since_ms`: at most `limit`.
+    pub fn held(&self, after: u64, since_ms: i64, limit: usize) -> Vec<u64> {
+        let _ = since_ms;
+        let above = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
+        self.index.range(above).map(|(seq, _)| *seq).take(limit).collect()
+    }
+
+    /// These batches leave in a bundle: from then on they are never merged. Synced when this returns.
+    pub fn mark_exported(&mut self, first: u64, last: u64) -> io::Result<()> {
+        let _ = (first, last);
+        Ok(())
+    }
+
+    /// Definitions of these ids; an id without one has been lost.
+    pub fn definition(&self, ids: &[u32]) -> io::Result<Vec<(u32, Vec<u8>)>> {
+        let _ = ids;
+        Ok(Vec::new())
+    }
+
+    /// Definitions of all ids of this epoch, ascending.
+    pub fn definitions(&self) -> io::Result<Vec<(u32, Vec<u8>)>> {
+        Ok(Vec::new())
     }
 
     /// Names the spool: 16 random bytes.

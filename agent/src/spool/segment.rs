@@ -20,9 +20,8 @@ use memchr::memmem;
 
 use super::{
     codec::{self, Reader},
-    record::{self, HEADER_BYTES},
+    record::{self, HEADER_BYTES, Resume},
 };
-use crate::domain::SourceProgress;
 
 const MAGIC: [u8; 8] = *b"PANTAUSP";
 const VERSION: u32 = 1;
@@ -43,7 +42,7 @@ pub(super) struct Found {
     pub(super) offset: u32,
     pub(super) bytes: u32,
     pub(super) closed_ms: i64,
-    pub(super) progress: Vec<SourceProgress>,
+    pub(super) resume: Resume,
 }
 
 /// What is damaged in a segment.
@@ -273,7 +272,7 @@ fn whole_record(bytes: &[u8], offset: usize) -> Option<Found> {
         offset: u32::try_from(offset).ok()?,
         bytes: HEADER_BYTES as u32 + header.body_bytes,
         closed_ms: body.closed_ms,
-        progress: body.progress,
+        resume: body.resume,
     })
 }
 

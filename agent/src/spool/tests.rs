@@ -1,7 +1,7 @@
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use super::*;
-use crate::domain::{FileIdentity, SourcePosition};
+use crate::domain::{FileIdentity, SourcePosition, SourceProgress};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -26,19 +26,35 @@ fn progress(offset: u64) -> Vec<SourceProgress> {
     vec![SourceProgress { source: "play".into(), not_before_ms: Some(9), files: vec![position] }]
 }
 
-/// The `n`-th record; its bytes tell which it is.
-fn record(n: u64, bytes: usize) -> Record {
-    Record {
+fn resume(offset: u64) -> Resume {
+    Resume { progress: progress(offset), open: offset.to_le_bytes().to_vec() }
+}
+
+/// The `n`-th batch; its bytes tell which it is.
+fn draft(n: u64) -> Draft {
+    Draft {
         first_minute: n as i64,
         last_minute: n as i64 + 1,
         closed_ms: n as i64 * 60_000,
-        progress: progress(n),
-        data: n.to_le_bytes().into_iter().cycle().take(bytes).collect(),
+        resume: resume(n),
     }
 }
 
+fn payload(n: u64, bytes: usize) -> Payload {
+    let data = n.to_le_bytes().into_iter().cycle().take(bytes).collect();
+    Payload { data, ..Payload::default() }
+}
+
+fn append(spool: &mut Spool, n: u64, bytes: usize) -> Result<u64, AppendError> {
+    spool.append(&draft(n), |_| Ok(payload(n, bytes)), 0)
+}
+
+fn condense(_: &[Stored]) -> io::Result<Payload> {
+    Ok(Payload::default())
+}
+
 fn open(dir: &Path) -> Opened {
-    Spool::open(&settings(dir), 0).unwrap()
+    Spool::open(&settings(dir), condense, 0).unwrap()
 }
 
 /// Folder with a spool of `count` records.
@@ -46,7 +62,7 @@ fn spool_of(count: u64) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = open(dir.path()).spool;
     for n in 1..=count {
-        assert_eq!(spool.append(&record(n, 100), 0).unwrap(), n);
+        assert_eq!(append(&mut spool, n, 100).unwrap(), n);
     }
     dir
 }
@@ -64,7 +80,7 @@ fn a_spool_knows_when_its_newest_record_was_closed_and_a_new_one_that_there_is_n
     let dir = spool_of(3);
     let mut spool = open(dir.path()).spool;
     assert_eq!(spool.last_closed_ms(), Some(180_000));
-    spool.begin_epoch(progress(77), 200_000).unwrap();
+    spool.begin_epoch(resume(77), 200_000).unwrap();
     assert_eq!(spool.last_closed_ms(), Some(200_000));
     drop(spool);
     assert_eq!(open(dir.path()).spool.last_closed_ms(), Some(200_000));
@@ -74,11 +90,11 @@ fn a_spool_knows_when_its_newest_record_was_closed_and_a_new_one_that_there_is_n
 fn a_batch_and_its_positions_come_back_after_a_restart() {
     let dir = spool_of(3);
     let opened = open(dir.path());
-    assert_eq!(opened.progress, progress(3));
+    assert_eq!(opened.resume.progress, progress(3));
     assert_eq!((opened.gaps.len(), opened.progress_lost), (0, false));
     let stored = opened.spool.read(2).unwrap().unwrap();
     assert_eq!((stored.seq, stored.first_minute, stored.closed_ms), (2, 2, 120_000));
-    assert_eq!(stored.data, record(2, 100).data);
+    assert_eq!(stored.data, payload(2, 100).data);
     assert_eq!(opened.spool.unsettled(0, 10), [1, 2, 3]);
 }
 
@@ -94,7 +110,7 @@ fn the_epoch_stays_with_the_spool_and_a_new_spool_has_another() {
 fn two_agents_on_one_spool_refuse_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open(dir.path());
-    let refusal = Spool::open(&settings(dir.path()), 0).err().unwrap().to_string();
+    let refusal = Spool::open(&settings(dir.path()), condense, 0).err().unwrap().to_string();
     assert!(refusal.contains("spool.dir"), "{refusal}");
 }
 
@@ -148,19 +164,20 @@ fn a_damaged_record_is_declared_and_the_whole_ones_around_it_are_kept() {
     let dir = spool_of(4);
     let path = newest_segment(dir.path());
     let mut bytes = fs::read(&path).unwrap();
-    let second = 32 + record(1, 100).encode(1).len() + record::HEADER_BYTES + 30;
+    let second =
+        32 + record::encode(&draft(1), &payload(1, 100), 1).len() + record::HEADER_BYTES + 30;
     bytes[second] ^= 0xff;
     fs::write(&path, &bytes).unwrap();
     let opened = open(dir.path());
     assert_eq!(opened.spool.unsettled(0, 10), [1, 3, 4]);
-    assert_eq!(opened.spool.read(3).unwrap().unwrap().data, record(3, 100).data);
-    assert_eq!(opened.progress, progress(4));
+    assert_eq!(opened.spool.read(3).unwrap().unwrap().data, payload(3, 100).data);
+    assert_eq!(opened.resume.progress, progress(4));
     assert_eq!(opened.gaps.len(), 1);
     assert_eq!((opened.gaps[0].from_ms, opened.gaps[0].to_ms), (60_000, 180_000));
     assert!(path.with_extension("damaged").exists());
     drop(opened);
     let again = open(dir.path());
-    assert_eq!((again.gaps.len(), again.progress), (0, progress(4)));
+    assert_eq!((again.gaps.len(), again.resume.progress), (0, progress(4)));
 }
 
 #[test]
@@ -192,7 +209,7 @@ fn unacknowledged_batches_fill_the_spool_and_acknowledged_ones_make_room() {
     let mut spool = open(dir.path()).spool;
     let mut n = 0;
     let refused = loop {
-        match spool.append(&record(n + 1, 10_000), 0) {
+        match append(&mut spool, n + 1, 10_000) {
             Ok(seq) => n = seq,
             Err(error) => break error,
         }
@@ -201,7 +218,7 @@ fn unacknowledged_batches_fill_the_spool_and_acknowledged_ones_make_room() {
     assert!(spool.bytes() <= 1 << 20);
     assert_eq!(spool.unsettled(0, usize::MAX).len() as u64, n);
     spool.add_stored(1, n / 2);
-    assert_eq!(spool.append(&record(n + 1, 10_000), 0).unwrap(), n + 1);
+    assert_eq!(append(&mut spool, n + 1, 10_000).unwrap(), n + 1);
     assert_eq!(spool.read(n / 2 + 1).unwrap().unwrap().seq, n / 2 + 1);
 }
 
@@ -210,7 +227,7 @@ fn acknowledged_batches_go_after_the_grace_period_but_never_the_newest() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = open(dir.path()).spool;
     for n in 1..=60 {
-        spool.append(&record(n, 10_000), 0).unwrap();
+        append(&mut spool, n, 10_000).unwrap();
     }
     spool.add_stored(1, 60);
     spool.expire(6 * DAY_MS);
@@ -220,7 +237,7 @@ fn acknowledged_batches_go_after_the_grace_period_but_never_the_newest() {
     assert!(spool.read(60).unwrap().is_some());
     drop(spool);
     let opened = open(dir.path());
-    assert_eq!((opened.progress, opened.spool.highest_seq()), (progress(60), 60));
+    assert_eq!((opened.resume.progress, opened.spool.highest_seq()), (progress(60), 60));
 }
 
 #[test]
@@ -228,7 +245,7 @@ fn acknowledged_batches_keep_their_grace_period_over_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = open(dir.path()).spool;
     for n in 1..=60 {
-        spool.append(&record(n, 10_000), 0).unwrap();
+        append(&mut spool, n, 10_000).unwrap();
     }
     spool.add_stored(1, 60);
     drop(spool);
@@ -242,12 +259,12 @@ fn a_new_epoch_begins_at_the_positions_given() {
     let dir = spool_of(5);
     let mut spool = open(dir.path()).spool;
     let old = spool.epoch();
-    spool.begin_epoch(progress(77), 0).unwrap();
+    spool.begin_epoch(resume(77), 0).unwrap();
     drop(spool);
     let mut opened = open(dir.path());
     assert_ne!(opened.spool.epoch(), old);
-    assert_eq!((opened.progress, opened.spool.highest_seq()), (progress(77), 0));
-    assert_eq!(opened.spool.append(&record(1, 10), 0).unwrap(), 1);
+    assert_eq!((opened.resume.progress, opened.spool.highest_seq()), (progress(77), 0));
+    assert_eq!(append(&mut opened.spool, 1, 10).unwrap(), 1);
 }
 
 #[test]
@@ -255,11 +272,11 @@ fn a_new_epoch_that_could_not_delete_the_old_one_is_finished_at_the_next_open() 
     let dir = spool_of(5);
     let old = fs::read(newest_segment(dir.path())).unwrap();
     let mut spool = open(dir.path()).spool;
-    spool.begin_epoch(progress(77), 0).unwrap();
+    spool.begin_epoch(resume(77), 0).unwrap();
     drop(spool);
     fs::write(dir.path().join("00000001.seg"), old).unwrap();
     let opened = open(dir.path());
-    assert_eq!((opened.progress, opened.spool.unsettled(0, 10)), (progress(77), vec![]));
+    assert_eq!((opened.resume.progress, opened.spool.unsettled(0, 10)), (progress(77), vec![]));
 }
 
 proptest::proptest! {
@@ -276,11 +293,11 @@ proptest::proptest! {
         let mut synced = 0;
         for (act, size) in acts {
             match act {
-                0 | 1 => synced = opened.spool.append(&record(synced + 1, size), 0).unwrap(),
+                0 | 1 => synced = append(&mut opened.spool, synced + 1, size).unwrap(),
                 2 => opened.spool.add_stored(1, synced / 2),
                 _ => {
                     drop(opened);
-                    let torn = record(synced + 1, 400).encode(synced + 1);
+                    let torn = record::encode(&draft(synced + 1), &payload(synced + 1, 400), synced + 1);
                     let path = newest_segment(dir.path());
                     let mut bytes = fs::read(&path).unwrap();
                     let (written, room) = (size.min(torn.len() - 1), bytes.len() + torn.len());
@@ -300,7 +317,7 @@ proptest::proptest! {
         }
         drop(opened);
         let expected = if synced == 0 { vec![] } else { progress(synced) };
-        proptest::prop_assert_eq!(open(dir.path()).progress, expected);
+        proptest::prop_assert_eq!(open(dir.path()).resume.progress, expected);
     }
 
     #[test]

@@ -67,8 +67,8 @@ impl World {
             highest_seq: 0,
             sample: self.server.sample,
         };
-        let decode = |_: &[u8]| Err("no batch was sent".to_owned());
-        self.store.register(&hello, &decode, self.now_ms).await.unwrap();
+        let coding = crate::store::fixtures::Contents::default();
+        self.store.register(&hello, &coding, self.now_ms).await.unwrap();
     }
 
     fn disk_percent(&mut self, percent: u64) {

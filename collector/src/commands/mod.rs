@@ -118,7 +118,7 @@ impl Command {
 /// The store with the newest batches counted in. Works beside a running collector.
 async fn folded_store(settings: &Settings) -> Result<Store> {
     let store = Store::open(&settings.store_url).await.context("cannot open the store")?;
-    store.fold(&ingest::decode, now_ms()).await.context("cannot count the newest batches in")?;
+    store.fold(&ingest::Wire, now_ms()).await.context("cannot count the newest batches in")?;
     Ok(store)
 }
 

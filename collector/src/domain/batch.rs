@@ -42,12 +42,59 @@ pub struct IncomingBatch {
     pub agent: AgentId,
     pub epoch: Epoch,
     pub seq: u64,
-    pub first_minute: i64,
-    pub last_minute: i64,
-    /// Zstandard frame of a `BatchContent`.
-    pub data: Vec<u8>,
+    /// So many batches before `seq` are merged into this one.
+    pub merged: u64,
+    pub frame: Frame,
     pub received_ms: i64,
     pub live: Option<LiveState>,
+}
+
+impl IncomingBatch {
+    /// The numbers that the batch stands for, first and last.
+    pub fn numbers(&self) -> (u64, u64) {
+        (self.seq.saturating_sub(self.merged), self.seq)
+    }
+}
+
+/// What a batch carries, and what must be known to read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Frame {
+    pub codec: Codec,
+    pub first_minute: i64,
+    pub last_minute: i64,
+    pub closed_ms: i64,
+    /// A `BatchContent`.
+    pub data: Vec<u8>,
+    pub exemplars_codec: Codec,
+    /// An `Exemplars`; empty when there are none.
+    pub exemplars: Vec<u8>,
+    /// Exemplars that the agent has dropped.
+    pub exemplars_shed: u64,
+}
+
+/// How the bytes of a [`Frame`] are coded; numbers as in the contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Codec {
+    #[default]
+    Zstd,
+    Plain,
+}
+
+impl Codec {
+    /// Number in the contract and in the store.
+    pub fn number(self) -> i32 {
+        match self {
+            Codec::Zstd => 1,
+            Codec::Plain => 2,
+        }
+    }
+
+    /// Reverse of [`Codec::number`].
+    pub fn of_number(number: i64) -> Option<Codec> {
+        [Codec::Zstd, Codec::Plain].into_iter().find(|one| i64::from(one.number()) == number)
+    }
 }
 
 /// Decoded content of a batch. Groups are named by their index in the lists.
@@ -220,7 +267,7 @@ pub struct QuerySketch {
     pub sketch: Sketch,
 }
 
-/// One redacted occurrence of a group.
+/// One redacted occurrence of a group. Without a text: the one before stays, its error ids are new.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct Exemplar {
@@ -243,6 +290,8 @@ pub struct SourcePosition {
     pub head_bytes: u32,
     pub generation: u32,
     pub offset: u64,
+    /// Hash of the last bytes before `offset`; 0 when it is not known.
+    pub tail_hash: u32,
     pub last_event_ms: i64,
 }
 
@@ -253,7 +302,8 @@ pub struct Gap {
     pub source: String,
     pub from_ms: i64,
     pub to_ms: i64,
-    /// `file_lost`, `baseline_lost`, `spool_lost`, `groups_shed` or `unspecified`.
+    /// `file_lost`, `baseline_lost`, `spool_lost`, `groups_shed`, `merged`, `exemplars_shed`, `restored`,
+    /// `definition_lost` or `unspecified`.
     pub reason: String,
     pub detail: String,
     pub amount: u64,
@@ -295,6 +345,9 @@ pub struct LiveState {
     pub problems: Vec<Problem>,
     pub spool_batches: u64,
     pub spool_bytes: u64,
+    /// Bytes that the agent has sent since midnight, encryption included; `None` when it did not say.
+    pub sent_bytes_today: Option<u64>,
+    pub received_bytes_today: Option<u64>,
 }
 
 /// Newest check of one target. Words as in `domain::availability`.

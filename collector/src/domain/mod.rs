@@ -4,6 +4,7 @@ pub mod alert;
 pub mod availability;
 pub mod batch;
 pub mod identity;
+pub mod definition;
 pub mod period;
 pub mod summary;
 pub mod text;

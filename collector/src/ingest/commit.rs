@@ -8,10 +8,13 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Keep, trouble::Trouble};
-use crate::domain::{
-    AgentId, Epoch, SiteId,
-    batch::{IncomingBatch, LiveState},
+use super::{Keep, flow, ranges::SeqRange, trouble::Trouble};
+use crate::{
+    domain::{
+        AgentId, Epoch, SiteId,
+        batch::{IncomingBatch, LiveState},
+    },
+    store::{SaveOutcome, StoreResult},
 };
 
 /// How long the first of a group waits for others.
@@ -20,19 +23,30 @@ const GROUP_WAIT: Duration = Duration::from_millis(100);
 /// after an outage this many of a backlog go at once.
 const GROUP_MAX: usize = 512;
 /// Batches and heartbeats that wait for the transaction before theirs.
-const WAITING_MAX: usize = 2_048;
+pub(super) const WAITING_MAX: usize = 2_048;
 /// Memory for data that waits, in KiB: 64 MiB. Streams are not read while it is used up.
 const WAITING_KIB_MAX: usize = 64 * 1_024;
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Epoch of its number.
+    /// Epoch of its numbers.
     pub epoch: Epoch,
-    /// Its number.
-    pub seq: u64,
-    /// Committed, now or before; else nothing of it is stored.
-    pub saved: bool,
+    /// Its numbers.
+    pub numbers: SeqRange,
+    /// Whether it may be acknowledged.
+    pub fate: Fate,
+}
+
+/// Whether a batch may be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Committed, now or before.
+    Saved,
+    /// The store has failed: nothing of it is stored.
+    Failed,
+    /// Some of its numbers are stored and some are not: nothing of it is stored.
+    Overlaps,
 }
 
 /// Room for one outcome on the stream that sent the batch, taken before the batch is queued: who
@@ -77,10 +91,15 @@ pub fn queue() -> (Queue, Committer) {
 impl Queue {
     /// Queues a batch; waits while there is no room. The outcome comes by `reply`.
     pub async fn batch(&self, batch: IncomingBatch, reply: Reply) -> Result<(), Closed> {
-        let kib = kib(batch.data.len());
+        let kib = kib(batch.frame.data.len().saturating_add(batch.frame.exemplars.len()));
         let room = Arc::clone(&self.room).acquire_many_owned(kib).await.map_err(|_| Closed)?;
         let work = Work::Batch { batch: Box::new(batch), reply, _room: room };
         self.work.send(work).await.map_err(|_| Closed)
+    }
+
+    /// Batches that an agent may have under way when so many streams are open.
+    pub fn in_flight_max(&self, streams: usize) -> u32 {
+        flow::in_flight_max(self.work.capacity(), streams)
     }
 
     /// Queues a sign of life; waits while there is no room.
@@ -130,15 +149,24 @@ impl Committer {
         if !batches.is_empty() {
             let result = keep.save(&batches).await;
             self.batches.note(&result);
-            for (batch, waiting) in batches.iter().zip(replies) {
-                let (epoch, seq) = (batch.epoch, batch.seq);
-                waiting.reply.send(Outcome { epoch, seq, saved: result.is_ok() });
+            for (n, (batch, waiting)) in batches.iter().zip(replies).enumerate() {
+                let (epoch, numbers) = (batch.epoch, batch.numbers());
+                waiting.reply.send(Outcome { epoch, numbers, fate: fate(&result, n) });
             }
         }
         if !beats.is_empty() {
             let result = keep.heartbeat(&beats).await;
             self.heartbeats.note(&result);
         }
+    }
+}
+
+/// What became of the batch at that place of those that were saved together.
+fn fate(result: &StoreResult<Vec<SaveOutcome>>, place: usize) -> Fate {
+    match result.as_ref().ok().and_then(|outcomes| outcomes.get(place)) {
+        Some(SaveOutcome::Stored | SaveOutcome::Duplicate) => Fate::Saved,
+        Some(SaveOutcome::Overlaps) => Fate::Overlaps,
+        None => Fate::Failed,
     }
 }
 

@@ -6,7 +6,7 @@ use std::{collections::HashSet, time::Duration};
 use pantau_proto::limits;
 use tokio::{
     sync::{Semaphore, mpsc},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -14,16 +14,18 @@ use tracing::{debug, info, warn};
 
 use super::{
     Keep,
+    answers::{Answers, STILL_ALIVE_AFTER},
     commit::{Outcome, Queue},
     floor::Floor,
     machines::Machine,
-    ranges,
     visitor::Visitor,
+    live::Told,
     wire::{Batch, FromAgent, Malformed, Reason, Refusal, ToAgent},
 };
 use crate::domain::{
     SiteId,
     batch::{Hello, IncomingBatch},
+    definition::Defined,
 };
 
 /// Streams at one time; one agent is one stream.
@@ -36,8 +38,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(limits::LINK_DEAD_AFTER_S);
 const LAST_ACKS_WITHIN: Duration = Duration::from_secs(5);
 /// Answers that wait for the network.
 pub const OUTBOUND_MESSAGES_MAX: usize = 16;
-/// Outcomes that become one acknowledgement.
-const ACK_OUTCOMES_MAX: usize = limits::IN_FLIGHT_MAX as usize;
+/// How often it is looked up whether batches of an open stream's agent wait for definitions.
+const ASK_INTERVAL: Duration = Duration::from_secs(60);
 /// A clock that is further off than this puts counts into wrong days. Less is kept with the server and
 /// shown: log lines bear that clock's times, and the server is still to be watched.
 const CLOCK_DIFFERENCE_MAX_MS: i64 = 24 * 3_600_000;
@@ -131,22 +133,36 @@ impl<K: Keep> Door<K> {
             site = %hello.site, agent = %hello.agent, version = hello.version,
             clock_difference_ms = hello.clock_ms.saturating_sub(now_ms), "agent has called"
         );
-        let (stored, positions) = (registered.stored, registered.positions);
-        let welcome = ToAgent::Welcome { stored, positions, clock_ms: now_ms };
+        let in_flight_max = self.in_flight_max();
+        let mut asking = Asking { asked_at: Instant::now(), first: first_of(&registered.wanted) };
+        let welcome = ToAgent::Welcome {
+            stored: registered.stored,
+            positions: registered.positions,
+            clock_ms: now_ms,
+            in_flight_max,
+            wanted: registered.wanted,
+        };
         if answers.send(welcome).await.is_err() {
             return Ok(());
         }
 
         let (outcomes, mut committed) = mpsc::channel(limits::IN_FLIGHT_MAX as usize);
+        let mut acks = Answers {
+            to: answers,
+            own: hello.epoch,
+            in_flight_max: || self.in_flight_max(),
+            told_in_flight_max: in_flight_max,
+            still_alive_after: STILL_ALIVE_AFTER,
+        };
         let end = tokio::select! {
-            end = self.receive(hello, inbound, &outcomes) => end,
-            end = acknowledge(&mut committed, answers) => end,
+            end = self.receive(hello, inbound, &outcomes, answers, &mut asking) => end,
+            end = acks.acknowledge(&mut committed) => end,
             () = turn.lost() => Err(Refusal::replaced()),
             refusal = visitor.revoked() => Err(refusal),
             () = self.shutdown.cancelled() => Err(Refusal::shutting_down()),
         };
         drop(outcomes);
-        let last = timeout(LAST_ACKS_WITHIN, acknowledge(&mut committed, answers)).await;
+        let last = timeout(LAST_ACKS_WITHIN, acks.acknowledge(&mut committed)).await;
         end.and(last.unwrap_or(Ok(())))
     }
 
@@ -156,10 +172,13 @@ impl<K: Keep> Door<K> {
         hello: &Hello,
         inbound: &mut S,
         outcomes: &mpsc::Sender<Outcome>,
+        answers: &mpsc::Sender<ToAgent>,
+        asking: &mut Asking,
     ) -> Result<(), Refusal>
     where
         S: Stream<Item = Result<FromAgent, Malformed>> + Send + Unpin,
     {
+        let mut told = Told::default();
         loop {
             let message = timeout(SILENCE_MAX, inbound.next()).await;
             let Some(message) = message.map_err(|_| Refusal::silent())? else { return Ok(()) };
@@ -168,19 +187,73 @@ impl<K: Keep> Door<K> {
                 FromAgent::Batch(batch) => {
                     // Room for the outcome bounds what one agent has under way.
                     let Ok(reply) = outcomes.clone().reserve_owned().await else { return Ok(()) };
-                    self.queue.batch(incoming(hello, *batch, received_ms), reply).await
+                    let batch = incoming(hello, *batch, received_ms, &mut told);
+                    self.queue.batch(batch, reply).await
                 }
-                FromAgent::Heartbeat(live) => {
+                FromAgent::Heartbeat(parts) => {
                     let (site, agent) = (hello.site.clone(), hello.agent.clone());
+                    let live = Box::new(told.after(parts));
                     self.queue.heartbeat(site, agent, received_ms, live).await
+                }
+                FromAgent::Definitions { known, lost } => {
+                    self.define(hello, &known, &lost).await?;
+                    self.ask(hello, answers, asking, true).await;
+                    Ok(())
                 }
                 FromAgent::Hello(_) => {
                     return Err(Malformed("hello: only the first message may be one".into()).into());
                 }
             };
             queued.map_err(|_| Refusal::shutting_down())?;
+            if asking.asked_at.elapsed() >= ASK_INTERVAL {
+                self.ask(hello, answers, asking, false).await;
+            }
         }
     }
+
+    async fn define(&self, hello: &Hello, known: &[Defined], lost: &[u32]) -> Result<(), Refusal> {
+        self.keep.define(hello, known, lost).await.map_err(|why| {
+            warn!(site = %hello.site, agent = %hello.agent, "cannot store definitions: {why}");
+            Refusal::store_unavailable(0)
+        })
+    }
+
+    /// Asks for definitions that batches wait for, if any. Behind an answer only when it has brought
+    /// some: an agent that answers past the question is not asked in a circle.
+    async fn ask(
+        &self,
+        hello: &Hello,
+        answers: &mpsc::Sender<ToAgent>,
+        asking: &mut Asking,
+        answered: bool,
+    ) {
+        asking.asked_at = Instant::now();
+        let wanted = self.keep.wanted(&hello.site, &hello.agent, &hello.epoch).await;
+        // A store that fails is told of where it stores batches.
+        let wanted = wanted.unwrap_or_default();
+        let first = first_of(&wanted);
+        if wanted.is_empty() || (answered && first == asking.first) {
+            return;
+        }
+        asking.first = first;
+        // An agent that is gone is found by who receives from it.
+        let _ = answers.send(ToAgent::Ask(wanted)).await;
+    }
+
+    fn in_flight_max(&self) -> u32 {
+        self.queue.in_flight_max(STREAMS_MAX.saturating_sub(self.streams.available_permits()))
+    }
+}
+
+/// What the agent of a stream was asked for last.
+struct Asking {
+    asked_at: Instant,
+    /// The lowest id of it; 0 when there was none.
+    first: u32,
+}
+
+fn first_of(wanted: &[u32]) -> u32 {
+    wanted.first().copied().unwrap_or(0)
 }
 
 /// `None` when the stream ends without one.
@@ -216,72 +289,15 @@ fn admit(hello: &Hello, sites: &HashSet<SiteId>, now_ms: i64) -> Result<(), Refu
     Ok(())
 }
 
-/// Turns outcomes into acknowledgements as they come; ends when nothing is under way any more, when
-/// the agent is gone, or with the first batch that could not be stored.
-async fn acknowledge(
-    committed: &mut mpsc::Receiver<Outcome>,
-    answers: &mpsc::Sender<ToAgent>,
-) -> Result<(), Refusal> {
-    let mut outcomes = Vec::new();
-    while committed.recv_many(&mut outcomes, ACK_OUTCOMES_MAX).await > 0 {
-        for ack in acks(&outcomes) {
-            if answers.send(ack).await.is_err() {
-                return Ok(());
-            }
-        }
-        if let Some(failed) = outcomes.iter().find(|outcome| !outcome.saved) {
-            return Err(Refusal::store_unavailable(failed.seq));
-        }
-        outcomes.clear();
-    }
-    Ok(())
-}
-
-/// One acknowledgement per epoch. A stream sends batches of one, rarely of two: the rest of an old
-/// spool before the new one.
-fn acks(outcomes: &[Outcome]) -> Vec<ToAgent> {
-    let saved = || outcomes.iter().filter(|outcome| outcome.saved);
-    let mut epochs: Vec<_> = saved().map(|outcome| outcome.epoch).collect();
-    epochs.sort_unstable();
-    epochs.dedup();
-    let numbers = |epoch| saved().filter(move |o| o.epoch == epoch).map(|o| o.seq).collect();
-    epochs
-        .into_iter()
-        .map(|epoch| ToAgent::Ack { epoch, stored: ranges::merged(numbers(epoch)) })
-        .collect()
-}
-
-fn incoming(hello: &Hello, batch: Batch, received_ms: i64) -> IncomingBatch {
+fn incoming(hello: &Hello, batch: Batch, received_ms: i64, told: &mut Told) -> IncomingBatch {
     IncomingBatch {
         site: hello.site.clone(),
         agent: hello.agent.clone(),
-        epoch: batch.epoch,
+        epoch: batch.epoch.unwrap_or(hello.epoch),
         seq: batch.seq,
-        first_minute: batch.first_minute,
-        last_minute: batch.last_minute,
-        data: batch.data,
+        merged: batch.merged,
+        frame: batch.frame,
         received_ms,
-        live: batch.live,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Epoch;
-
-    fn outcome(epoch: u8, seq: u64, saved: bool) -> Outcome {
-        Outcome { epoch: Epoch([epoch; 16]), seq, saved }
-    }
-
-    #[test]
-    fn what_is_committed_together_is_acknowledged_together_by_epoch() {
-        let outcomes =
-            [outcome(1, 2, true), outcome(2, 1, true), outcome(1, 1, true), outcome(1, 9, false)];
-        let expected = [
-            ToAgent::Ack { epoch: Epoch([1; 16]), stored: vec![(1, 2)] },
-            ToAgent::Ack { epoch: Epoch([2; 16]), stored: vec![(1, 1)] },
-        ];
-        assert_eq!(acks(&outcomes), expected);
+        live: batch.live.map(|parts| told.after(parts)),
     }
 }

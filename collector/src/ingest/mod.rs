@@ -8,11 +8,14 @@
 mod accept;
 mod admission;
 mod attempts;
+mod link;
+mod machines;
+mod answers;
 mod commit;
 mod door;
 mod floor;
-mod link;
-mod machines;
+mod flow;
+mod live;
 mod ranges;
 mod server;
 #[cfg(test)]
@@ -30,8 +33,9 @@ use std::future::Future;
 
 use crate::{
     domain::{
-        AgentId, SiteId,
+        AgentId, Epoch, SiteId,
         batch::{Hello, IncomingBatch, LiveState},
+        definition::Defined,
     },
     store::{Registered, SaveOutcome, Store, StoreResult},
 };
@@ -41,7 +45,7 @@ pub use door::Door;
 pub use server::{Services, serve};
 pub use tls::config as tls_config;
 pub use trouble::Trouble;
-pub use wire::decode;
+pub use wire::Wire;
 
 /// What the door asks of the store.
 pub trait Keep: Clone + Send + Sync + 'static {
@@ -63,11 +67,27 @@ pub trait Keep: Clone + Send + Sync + 'static {
         &self,
         beats: &[(SiteId, AgentId, i64, LiveState)],
     ) -> impl Future<Output = StoreResult<()>> + Send;
+
+    /// Ids of an epoch that batches wait for, some of them when they are many.
+    fn wanted(
+        &self,
+        site: &SiteId,
+        agent: &AgentId,
+        epoch: &Epoch,
+    ) -> impl Future<Output = StoreResult<Vec<u32>>> + Send;
+
+    /// Notes what ids of the caller's epoch stand for, and which of them the agent has lost.
+    fn define(
+        &self,
+        hello: &Hello,
+        known: &[Defined],
+        lost: &[u32],
+    ) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 impl Keep for Store {
     async fn register(&self, hello: &Hello, now_ms: i64) -> StoreResult<Registered> {
-        Store::register(self, hello, &decode, now_ms).await
+        Store::register(self, hello, &Wire, now_ms).await
     }
 
     async fn save(&self, batches: &[IncomingBatch]) -> StoreResult<Vec<SaveOutcome>> {
@@ -76,5 +96,13 @@ impl Keep for Store {
 
     async fn heartbeat(&self, beats: &[(SiteId, AgentId, i64, LiveState)]) -> StoreResult<()> {
         Store::heartbeat(self, beats).await
+    }
+
+    async fn wanted(&self, site: &SiteId, agent: &AgentId, epoch: &Epoch) -> StoreResult<Vec<u32>> {
+        Store::wanted(self, site, agent, epoch).await
+    }
+
+    async fn define(&self, hello: &Hello, known: &[Defined], lost: &[u32]) -> StoreResult<()> {
+        Store::define(self, &hello.site, &hello.agent, &hello.epoch, known, lost).await
     }
 }

@@ -8,10 +8,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Door, Keep, Services, tls_config};
+use super::{Door, Keep, Services, tls_config, visitor::Visitor};
 use crate::{
     domain::{AgentId, SiteId, now_ms},
-    identity::{Authority, Desk, Revoked, Terms, testing::Key},
+    identity::{Authority, Desk, Revoked, Terms, certificate::Presented, testing::Key},
     store::Store,
 };
 
@@ -83,6 +83,13 @@ impl Behind {
     ) -> Result<Channel, tonic::transport::Error> {
         dial(self.address, &self.authority, papers).await
     }
+}
+
+/// An agent of "demo" at the other end of a stream, its certificate checked.
+pub(super) fn visitor(agent: &AgentId) -> Visitor {
+    let authority = Authority::generate(now_ms()).unwrap();
+    let signed = authority.sign_agent(&Key::new().point(), &demo(), agent, 90, now_ms()).unwrap();
+    Visitor::new(Arc::new(Presented::read(&signed.der).unwrap()), Revoked::default())
 }
 
 /// A channel that trusts `authority`, with these papers or none.

@@ -9,8 +9,8 @@ use std::{
 };
 
 use pantau_proto::v1::{
-    self, CollectorMessage, agent_message, collector_message::Message, ingest_client::IngestClient,
-    refusal::Reason,
+    self, CollectorMessage, agent_message, collector_message::Message, definition::Of,
+    ingest_client::IngestClient, refusal::Reason,
 };
 use prost::Message as _;
 use tokio::{
@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Streaming, transport::Channel};
 
 use super::{
-    testing::{Behind, spse_1},
+    testing::{Behind, spse_1, visitor},
+    wire::ToAgent,
     *,
 };
 use crate::{
@@ -63,6 +64,14 @@ impl Keep for Moody {
 
     async fn heartbeat(&self, beats: &[(SiteId, AgentId, i64, LiveState)]) -> StoreResult<()> {
         Keep::heartbeat(&self.store, beats).await
+    }
+
+    async fn wanted(&self, site: &SiteId, agent: &AgentId, epoch: &Epoch) -> StoreResult<Vec<u32>> {
+        Keep::wanted(&self.store, site, agent, epoch).await
+    }
+
+    async fn define(&self, hello: &Hello, known: &[Defined], lost: &[u32]) -> StoreResult<()> {
+        Keep::define(&self.store, hello, known, lost).await
     }
 }
 
@@ -154,7 +163,7 @@ impl Agent {
         while ranges.iter().map(|(first, last)| last - first + 1).sum::<u64>() < count {
             match self.hears().await {
                 Some(Message::Ack(ack)) => {
-                    assert_eq!(ack.epoch, EPOCH);
+                    assert!(ack.epoch.is_empty(), "the stream's own epoch is not repeated");
                     ranges.extend(ack.stored.iter().map(|range| (range.first, range.last)));
                 }
                 other => panic!("expected an acknowledgement, got {other:?}"),
@@ -177,18 +186,34 @@ fn hello() -> v1::Hello {
     }
 }
 
+fn defined(id: u32, of: Of) -> v1::Definition {
+    v1::Definition { id, of: Some(of) }
+}
+
+fn log() -> v1::Definition {
+    defined(1, Of::Log(v1::LogFile { source: "play".into(), inode: 9, ..Default::default() }))
+}
+
 fn batch(seq: u64) -> v1::Batch {
-    let position = v1::SourcePosition { source: "play".into(), offset: seq, ..Default::default() };
-    let content = v1::BatchContent { positions: vec![position], ..Default::default() };
+    let position = v1::Position { log: 1, offset: seq, ..Default::default() };
+    holding(
+        seq,
+        &v1::BatchContent {
+            definitions: vec![log()],
+            positions: vec![position],
+            ..Default::default()
+        },
+    )
+}
+
+fn holding(seq: u64, content: &v1::BatchContent) -> v1::Batch {
     v1::Batch {
-        epoch: EPOCH.to_vec(),
         seq,
         first_minute: MINUTE,
-        last_minute: MINUTE,
         codec: v1::Codec::Zstd.into(),
         data: zstd::encode_all(content.encode_to_vec().as_slice(), 3).unwrap(),
-        closed_ms: MINUTE * 60_000,
-        live: None,
+        closed_ms: (MINUTE + 1) * 60_000,
+        ..Default::default()
     }
 }
 
@@ -206,6 +231,7 @@ async fn a_batch_is_acknowledged_once_it_is_stored_and_known_at_the_next_call() 
     let (_, welcome) = collector.welcomed().await;
     assert_eq!(welcome.stored, [v1::SeqRange { first: 1, last: 2 }]);
     assert_eq!(welcome.positions[0].offset, 2);
+    assert_eq!(welcome.positions[0].log.as_ref().unwrap().inode, 9);
     let server = collector.keep.store.servers(None).await.unwrap().remove(0);
     assert!((-35_000..=-5_000).contains(&server.clock_offset_ms), "{}", server.clock_offset_ms);
     assert_eq!(server.host.hostname, "spse");
@@ -217,35 +243,29 @@ async fn what_an_agent_sends_is_found_in_the_answers() {
     let (mut agent, _) = collector.welcomed().await;
     let (from_ms, to_ms) = (MINUTE * 60_000, (MINUTE + 1) * 60_000);
     let group = v1::ErrorGroup {
-        local_id: 3,
         class: "database.deadlock".into(),
         template: "deadlock detected".into(),
         ..Default::default()
     };
-    let minute = v1::Minute {
-        minute: MINUTE,
-        errors: vec![v1::ErrorCount { group: 3, count: 5, last_ms: from_ms + 9, estimated: 0 }],
-        ..Default::default()
-    };
-    let up = v1::Observation {
+    let errors =
+        v1::ErrorCounts { group: vec![3], count: vec![5], last_ms: vec![9], ..Default::default() };
+    let minute = v1::Minute { errors: Some(errors), ..Default::default() };
+    let up = v1::Watched {
         target: v1::Target::Application.into(),
         state: v1::State::Up.into(),
-        from_ms,
-        to_ms,
         ..Default::default()
     };
     let content = v1::BatchContent {
-        groups: vec![group],
+        definitions: vec![defined(3, Of::Error(group)), defined(4, Of::Watched(up))],
         minutes: vec![minute],
-        observations: vec![up],
+        observations: vec![v1::Observation { watched: 4, from_ms_ago: 60_000, length_ms: 60_000 }],
         ..Default::default()
     };
-    let data = zstd::encode_all(content.encode_to_vec().as_slice(), 3).unwrap();
-    agent.say(agent_message::Message::Batch(v1::Batch { data, ..batch(1) })).await;
+    agent.say(agent_message::Message::Batch(holding(1, &content))).await;
     agent.hears_acks(1).await;
 
     let store = &collector.keep.store;
-    assert_eq!(store.fold(&decode, now_ms()).await.unwrap().batches, 1);
+    assert_eq!(store.fold(&Wire, now_ms()).await.unwrap().batches, 1);
     let site = crate::config::Settings::parse(
         "store = \"sqlite:x\"\n[[site]]\nid = \"demo\"\nname = \"LPSE Demo\"\nzone = \"Asia/Jakarta\"",
     )
@@ -353,7 +373,7 @@ async fn a_store_that_refuses_acknowledges_nothing_and_takes_the_batch_later() {
 async fn a_heartbeat_replaces_the_newest_state() {
     let collector = Collector::start().await;
     let (agent, _) = collector.welcomed().await;
-    let live = v1::LiveState { at_ms: now_ms(), spool_batches: 3, ..Default::default() };
+    let live = v1::LiveState { at_ms: now_ms(), spool_batches: Some(3), ..Default::default() };
     let beat = v1::Heartbeat { live: Some(live) };
     agent.say(agent_message::Message::Heartbeat(beat)).await;
     let seen = async {
@@ -378,4 +398,138 @@ async fn stopping_stores_and_acknowledges_what_is_under_way() {
     drop(agent);
     timeout(PATIENCE, collector.service).await.expect("the service did not end").unwrap();
     timeout(PATIENCE, collector.committer).await.expect("the committer did not end").unwrap();
+}
+
+#[tokio::test]
+async fn a_part_of_the_state_that_is_absent_is_as_it_was_last_said() {
+    let collector = Collector::start().await;
+    let (agent, _) = collector.welcomed().await;
+    let beat = |live| agent_message::Message::Heartbeat(v1::Heartbeat { live: Some(live) });
+    let problem = v1::Problem { subject: "log.postgres".into(), ..Default::default() };
+    let problems = Some(v1::live_state::Problems { problems: vec![problem] });
+    let at_ms = now_ms();
+    let first = v1::LiveState { at_ms, problems, spool_batches: Some(1), ..Default::default() };
+    let second = v1::LiveState { at_ms: at_ms + 1, spool_batches: Some(2), ..Default::default() };
+    agent.say(beat(first)).await;
+    agent.say(beat(second)).await;
+    let seen = async {
+        loop {
+            let live = collector.keep.store.servers(None).await.unwrap().remove(0).live;
+            if live.spool_batches == 2 {
+                return live;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let live = timeout(PATIENCE, seen).await.expect("the heartbeat was not stored");
+    assert_eq!(live.problems[0].subject, "log.postgres");
+}
+
+#[tokio::test]
+async fn a_merged_batch_is_acknowledged_by_all_its_numbers_and_one_that_overlaps_is_refused() {
+    let collector = Collector::start().await;
+    let (mut agent, _) = collector.welcomed().await;
+    let merged = |seq, merged| v1::Batch { merged, ..batch(seq) };
+    agent.say(agent_message::Message::Batch(merged(5, 3))).await;
+    assert_eq!(agent.hears_acks(4).await, [(2, 5)]);
+    agent.say(agent_message::Message::Batch(merged(6, 1))).await;
+    let refusal = agent.hears_refusal().await;
+    assert_eq!((refusal.reason(), refusal.seq), (Reason::Malformed, 6));
+    assert!(refusal.detail.contains("5 to 6"), "{}", refusal.detail);
+    let (_, welcome) = collector.welcomed().await;
+    assert_eq!(welcome.stored, [v1::SeqRange { first: 2, last: 5 }]);
+}
+
+#[tokio::test]
+async fn an_agent_is_asked_for_definitions_that_batches_wait_for() {
+    let collector = Collector::start().await;
+    let (mut agent, welcome) = collector.welcomed().await;
+    assert_eq!(welcome.ask, None);
+    let fates = [3, 4].map(|source| v1::LineFates { source, counted: 2, ..Default::default() });
+    let content = v1::BatchContent { fates: fates.to_vec(), ..Default::default() };
+    agent.say(agent_message::Message::Batch(holding(1, &content))).await;
+    agent.hears_acks(1).await;
+    let store = &collector.keep.store;
+    assert_eq!(store.fold(&Wire, now_ms()).await.unwrap().waiting, 1);
+
+    let (agent, welcome) = collector.welcomed().await;
+    assert_eq!(welcome.ask, Some(v1::Ask { ids: vec![3, 4] }));
+    let known = vec![defined(3, Of::Name("play".into()))];
+    let answer = v1::Definitions { definitions: known, lost: vec![4] };
+    agent.say(agent_message::Message::Definitions(answer)).await;
+    let answered = async {
+        while store.waiting().await.unwrap() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, answered).await.expect("the definitions were not stored");
+    assert_eq!(store.fold(&Wire, now_ms()).await.unwrap().batches, 1);
+    let minute = Period { from_ms: MINUTE * 60_000, to_ms: (MINUTE + 1) * 60_000 };
+    let fates = store.fates(&SiteId("demo".into()), minute).await.unwrap();
+    let sources: Vec<_> = fates.iter().map(|fates| (fates.source.as_str(), fates.read)).collect();
+    assert_eq!(sources, [("definition_lost", 2), ("play", 2)]);
+}
+
+#[tokio::test]
+async fn behind_an_answer_an_open_stream_is_asked_for_the_rest() {
+    let store = Asked::default();
+    let (queue, _committer) = queue();
+    let site = SiteId("demo".into());
+    let door = Door::new(store.clone(), queue, [site].into(), now_ms, CancellationToken::new());
+    let (say, said) = mpsc::channel(16);
+    let (to, mut answers) = mpsc::channel(16);
+    let conversation = tokio::spawn(async move {
+        door.converse(&visitor(&spse_1()), ReceiverStream::new(said), to).await;
+    });
+    let from_agent = |message| wire::from_agent(v1::AgentMessage { message: Some(message) });
+    say.send(from_agent(agent_message::Message::Hello(hello()))).await.unwrap();
+    assert!(matches!(answers.recv().await, Some(ToAgent::Welcome { .. })));
+    let answer = async |lost: &[u32]| {
+        let answer = v1::Definitions { lost: lost.to_vec(), ..Default::default() };
+        say.send(from_agent(agent_message::Message::Definitions(answer))).await.unwrap();
+    };
+    store.wants(&[2, 3]);
+    answer(&[1]).await;
+    assert_eq!(answers.recv().await, Some(ToAgent::Ask(vec![2, 3])));
+    // Past the question: it is not asked in a circle.
+    answer(&[1]).await;
+    store.wants(&[9]);
+    answer(&[2, 3]).await;
+    assert_eq!(answers.recv().await, Some(ToAgent::Ask(vec![9])));
+    drop(say);
+    conversation.await.unwrap();
+}
+
+/// A store of which only the wishes matter.
+#[derive(Clone, Default)]
+struct Asked {
+    wanted: Arc<std::sync::Mutex<Vec<u32>>>,
+}
+
+impl Asked {
+    fn wants(&self, ids: &[u32]) {
+        *self.wanted.lock().unwrap() = ids.to_vec();
+    }
+}
+
+impl Keep for Asked {
+    async fn register(&self, _: &Hello, _: i64) -> StoreResult<Registered> {
+        Ok(Registered::default())
+    }
+
+    async fn save(&self, batches: &[IncomingBatch]) -> StoreResult<Vec<SaveOutcome>> {
+        Ok(vec![SaveOutcome::Stored; batches.len()])
+    }
+
+    async fn heartbeat(&self, _: &[(SiteId, AgentId, i64, LiveState)]) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn wanted(&self, _: &SiteId, _: &AgentId, _: &Epoch) -> StoreResult<Vec<u32>> {
+        Ok(self.wanted.lock().unwrap().clone())
+    }
+
+    async fn define(&self, _: &Hello, _: &[Defined], _: &[u32]) -> StoreResult<()> {
+        Ok(())
+    }
 }

@@ -10,9 +10,9 @@ use crate::domain::{
 };
 
 use super::{
-    Store, StoreResult, batches,
-    fold::Decode,
-    value::{clean, from_json, to_json, unsigned},
+    Coding, Store, StoreResult, batches,
+    definitions::Of,
+    value::{clean, to_json},
 };
 
 /// A contact or run whose next sign comes within this time goes on.
@@ -25,8 +25,10 @@ const RUN_PAUSE_MAX_MS: i64 = 30_000;
 pub struct Registered {
     /// Numbers of its epoch that are stored, first and last included, ascending.
     pub stored: Vec<(u64, u64)>,
-    /// Read positions that came with the highest of them.
+    /// How far each log is counted in them.
     pub positions: Vec<SourcePosition>,
+    /// Ids of it that batches wait for.
+    pub wanted: Vec<u32>,
 }
 
 impl Store {
@@ -48,12 +50,12 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Notes who is calling and answers what is stored of its epoch. `decode` reads the positions of a
-    /// batch that is not folded yet.
+    /// Notes who is calling and answers what is stored of its epoch. `coding` reads the positions of
+    /// batches that are not folded yet.
     pub async fn register(
         &self,
         hello: &Hello,
-        decode: Decode<'_>,
+        coding: &dyn Coding,
         now_ms: i64,
     ) -> StoreResult<Registered> {
         let mut tx = self.begin_write().await?;
@@ -61,9 +63,14 @@ impl Store {
         extend_contact(&mut tx, &hello.site, &hello.agent, now_ms).await?;
         let ranges =
             batches::stored_ranges(&mut tx, &hello.site, &hello.agent, &hello.epoch).await?;
-        let positions = newest_positions(&mut tx, hello, decode).await?;
         tx.commit().await?;
-        Ok(Registered { stored: ranges.iter().collect(), positions })
+        // Behind the ranges: what is stored meanwhile may be told as counted, never the reverse.
+        let of = Of { site: &hello.site, agent: &hello.agent, epoch: &hello.epoch };
+        Ok(Registered {
+            stored: ranges.iter().collect(),
+            positions: self.positions(of, coding).await?,
+            wanted: self.wanted(&hello.site, &hello.agent, &hello.epoch).await?,
+        })
     }
 
     /// Notes signs of life: when each was received, and the state it brought.
@@ -200,39 +207,6 @@ async fn upsert(tx: &mut AnyConnection, hello: &Hello, now_ms: i64) -> StoreResu
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// The read positions of the highest batch of the caller's epoch, folded or not. One that cannot be
-/// decoded is passed over: its counts are not in the store either.
-async fn newest_positions(
-    tx: &mut AnyConnection,
-    hello: &Hello,
-    decode: Decode<'_>,
-) -> StoreResult<Vec<SourcePosition>> {
-    let waiting: Option<(i64, Vec<u8>)> = sqlx::query_as(
-        "SELECT seq, data FROM batch WHERE site_id = $1 AND agent_id = $2 AND epoch = $3
-         ORDER BY seq DESC LIMIT 1",
-    )
-    .bind(hello.site.0.as_str())
-    .bind(hello.agent.0.as_str())
-    .bind(hello.epoch.0.as_slice())
-    .fetch_optional(&mut *tx)
-    .await?;
-    let folded: Option<(i64, String)> = sqlx::query_as(
-        "SELECT seq, positions FROM agent_position
-         WHERE site_id = $1 AND agent_id = $2 AND epoch = $3",
-    )
-    .bind(hello.site.0.as_str())
-    .bind(hello.agent.0.as_str())
-    .bind(hello.epoch.0.as_slice())
-    .fetch_optional(tx)
-    .await?;
-    let folded_seq = folded.as_ref().map_or(0, |(seq, _)| unsigned(*seq));
-    let newer = waiting.filter(|(seq, _)| unsigned(*seq) > folded_seq);
-    if let Some(content) = newer.and_then(|(_, data)| decode(&data).ok()) {
-        return Ok(content.positions);
-    }
-    folded.map_or(Ok(Vec::new()), |(_, json)| from_json("read position", &hello.site, &json))
 }
 
 /// What a sign of life means for the newest interval.

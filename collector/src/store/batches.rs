@@ -11,17 +11,20 @@ use crate::domain::{
 
 use super::{
     Store, StoreResult, agents,
-    ranges::Ranges,
+    ranges::{Insertion, Ranges},
     value::{raw, unsigned},
 };
 
-/// What became of a batch. Either way it may be acknowledged.
+/// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaveOutcome {
     /// Stored now.
     Stored,
-    /// Its number was stored before: dropped.
+    /// Its numbers were stored before: dropped, and acknowledged as if it were stored now.
     Duplicate,
+    /// Some of its numbers were stored before and some were not: nothing of it is stored, and it may not
+    /// be acknowledged.
+    Overlaps,
 }
 
 impl Store {
@@ -101,10 +104,15 @@ async fn save_epoch(
     let before = stored_ranges(tx, &any.site, &any.agent, epoch).await?;
     let mut after = before.clone();
     for n in numbers {
-        if after.insert(batches[*n].seq) {
-            insert(tx, &batches[*n]).await?;
-            outcomes[*n] = SaveOutcome::Stored;
-        }
+        let (first, last) = batches[*n].numbers();
+        outcomes[*n] = match after.insert(first, last) {
+            Insertion::New => {
+                insert(tx, &batches[*n]).await?;
+                SaveOutcome::Stored
+            }
+            Insertion::Known => SaveOutcome::Duplicate,
+            Insertion::Partly => SaveOutcome::Overlaps,
+        };
     }
     for (first, _) in before.without(&after) {
         delete_range(tx, any, first).await?;
@@ -117,17 +125,24 @@ async fn save_epoch(
 
 async fn insert(tx: &mut AnyConnection, batch: &IncomingBatch) -> StoreResult<()> {
     sqlx::query(
-        "INSERT INTO batch (site_id, agent_id, epoch, seq, first_minute, last_minute, received_ms, data)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO batch (site_id, agent_id, epoch, seq, first_minute, last_minute, received_ms, data,
+             merged, codec, closed_ms, exemplars_codec, exemplars, exemplars_shed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(batch.site.0.as_str())
     .bind(batch.agent.0.as_str())
     .bind(batch.epoch.0.as_slice())
     .bind(raw(batch.seq))
-    .bind(batch.first_minute)
-    .bind(batch.last_minute)
+    .bind(batch.frame.first_minute)
+    .bind(batch.frame.last_minute)
     .bind(batch.received_ms)
-    .bind(batch.data.as_slice())
+    .bind(batch.frame.data.as_slice())
+    .bind(raw(batch.merged))
+    .bind(i64::from(batch.frame.codec.number()))
+    .bind(batch.frame.closed_ms)
+    .bind(i64::from(batch.frame.exemplars_codec.number()))
+    .bind(batch.frame.exemplars.as_slice())
+    .bind(raw(batch.frame.exemplars_shed))
     .execute(tx)
     .await?;
     Ok(())
@@ -209,48 +224,73 @@ mod tests {
         assert_eq!(store.save(&first).await.unwrap(), [Stored, Stored, Duplicate]);
         let second = [batch(6), batch(7), other, batch(1)];
         assert_eq!(store.save(&second).await.unwrap(), [Stored, Duplicate, Stored, Stored]);
-        let decode = |bytes: &[u8]| contents.decode(bytes);
-        let registered = store.register(&hello(), &decode, MS).await.unwrap();
+        let registered = store.register(&hello(), &contents, MS).await.unwrap();
         assert_eq!(registered.stored, [(1, 1), (5, 7)]);
         assert_eq!(store.pending().await.unwrap()[0].batches, 5);
     }
 
     #[tokio::test]
-    async fn an_agent_that_calls_learns_the_positions_of_its_highest_batch_folded_or_not() {
+    async fn a_merged_batch_is_stored_whole_or_not_at_all() {
+        use SaveOutcome::{Duplicate, Overlaps, Stored};
         let (store, _dir) = fresh().await;
         let mut contents = Contents::default();
-        let at = |offset| BatchContent {
-            positions: vec![SourcePosition { offset, ..SourcePosition::default() }],
+        let mut merged =
+            |seq, merged| IncomingBatch { merged, ..contents.batch(seq, counts(MINUTE, 1)) };
+        let first = [merged(9, 3), merged(7, 0), merged(9, 3), merged(10, 3), merged(5, 4)];
+        let outcomes = store.save(&first).await.unwrap();
+        assert_eq!(outcomes, [Stored, Duplicate, Duplicate, Overlaps, Stored]);
+        assert_eq!(store.save(&[merged(10, 0)]).await.unwrap(), [Stored]);
+        let registered = store.register(&hello(), &contents, MS).await.unwrap();
+        assert_eq!(registered.stored, [(1, 10)]);
+        assert_eq!(store.pending().await.unwrap()[0].batches, 3);
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_calls_learns_how_far_each_log_is_counted_folded_or_not() {
+        let (store, _dir) = fresh().await;
+        let mut contents = Contents::default();
+        let at = |positions: &[(&str, u64)]| BatchContent {
+            positions: positions
+                .iter()
+                .map(|(source, offset)| SourcePosition {
+                    source: (*source).to_owned(),
+                    offset: *offset,
+                    ..SourcePosition::default()
+                })
+                .collect(),
             ..BatchContent::default()
         };
-        let batches =
-            [contents.batch(1, at(10)), contents.batch(3, at(30)), contents.batch(2, at(20))];
-        let mut junk = contents.batch(4, at(40));
-        junk.data = vec![250];
+        let batches = [
+            contents.batch(1, at(&[("a", 10), ("b", 100)])),
+            contents.batch(3, at(&[("a", 30)])),
+            contents.batch(2, at(&[("a", 20), ("b", 200)])),
+        ];
+        let mut junk = contents.batch(4, at(&[("a", 40)]));
+        junk.frame.data = vec![250];
         let offsets = async |contents: &Contents| {
-            let decode = |bytes: &[u8]| contents.decode(bytes);
-            let registered = store.register(&hello(), &decode, MS).await.unwrap();
+            let registered = store.register(&hello(), contents, MS).await.unwrap();
             registered.positions.iter().map(|p| p.offset).collect::<Vec<_>>()
         };
         assert_eq!(offsets(&contents).await, Vec::<u64>::new());
         store.save(&batches[..1]).await.unwrap();
-        assert_eq!(offsets(&contents).await, [10]);
+        assert_eq!(offsets(&contents).await, [10, 100]);
         contents.fold(&store).await;
-        assert_eq!(offsets(&contents).await, [10]);
+        assert_eq!(offsets(&contents).await, [10, 100]);
         store.save(&batches[1..2]).await.unwrap();
+        assert_eq!(offsets(&contents).await, [30, 100], "a batch names only the logs it read");
         contents.fold(&store).await;
         store.save(&batches[2..]).await.unwrap();
-        assert_eq!(offsets(&contents).await, [30], "the highest, not the latest");
+        assert_eq!(offsets(&contents).await, [30, 200], "the highest, not the latest");
         store.save(&[junk]).await.unwrap();
         contents.fold(&store).await;
-        assert_eq!(offsets(&contents).await, [30]);
+        assert_eq!(offsets(&contents).await, [30, 200]);
     }
 
     #[tokio::test]
     async fn the_newest_state_stays_and_contact_is_a_chain_of_signs_of_life() {
         let (store, _dir) = fresh().await;
         let mut contents = Contents::default();
-        store.register(&hello(), &|_: &[u8]| Err(String::new()), MS).await.unwrap();
+        store.register(&hello(), &contents, MS).await.unwrap();
         let beat = |after_s: i64, state| (site(), agent(), MS + after_s * 1_000, state);
         store
             .heartbeat(&[beat(60, live(MS + 60_000, 6)), beat(30, live(MS + 30_000, 3))])

@@ -6,10 +6,11 @@ use crate::domain::{
     AgentId, Epoch, SiteId,
     availability::{Observation, State, Target},
     batch::*,
+    definition::{Defined, Definition, LogFile, LogPosition, Named, Names, Opened, Positions},
     period::Period,
 };
 
-use super::{Store, fold::FoldReport};
+use super::{Coding, Store, fold::FoldReport};
 
 /// The hour in which most tests play: 2026-11-25T03:00Z, 11:00 in Makassar.
 pub(crate) const HOUR: i64 = 498_771;
@@ -37,20 +38,47 @@ pub(crate) fn hours(from: i64, to: i64) -> Period {
 
 /// Contents of batches; a batch's data is the number of its content.
 #[derive(Default)]
-pub(crate) struct Contents(Vec<BatchContent>);
+pub(crate) struct Contents(Vec<Content>);
+
+/// A content, and what stands in the way of reading it.
+#[derive(Clone, Default)]
+struct Content {
+    content: BatchContent,
+    defines: Vec<Defined>,
+    mentions: Vec<u32>,
+}
 
 impl Contents {
     /// A batch of that number with that content.
     pub(crate) fn batch(&mut self, seq: u64, content: BatchContent) -> IncomingBatch {
-        let minutes = content.minutes.iter().map(|minute| minute.minute);
+        self.push(seq, Content { content, ..Content::default() })
+    }
+
+    /// A batch that defines names and mentions ids; it counts what the ids stand for.
+    pub(crate) fn naming(
+        &mut self,
+        seq: u64,
+        defines: &[(u32, &str)],
+        mentions: &[u32],
+    ) -> IncomingBatch {
+        let defines = defines.iter().map(|(id, name)| (*id, name.as_bytes().to_vec())).collect();
+        self.push(seq, Content { content: counts(MINUTE, 1), defines, mentions: mentions.to_vec() })
+    }
+
+    fn push(&mut self, seq: u64, content: Content) -> IncomingBatch {
+        let minutes = content.content.minutes.iter().map(|minute| minute.minute);
         let batch = IncomingBatch {
             site: site(),
             agent: agent(),
             epoch: epoch(),
             seq,
-            first_minute: minutes.clone().min().unwrap_or(MINUTE),
-            last_minute: minutes.max().unwrap_or(MINUTE),
-            data: vec![self.0.len() as u8],
+            merged: 0,
+            frame: Frame {
+                first_minute: minutes.clone().min().unwrap_or(MINUTE),
+                last_minute: minutes.max().unwrap_or(MINUTE),
+                data: vec![self.0.len() as u8],
+                ..Frame::default()
+            },
             received_ms: MS,
             live: None,
         };
@@ -58,16 +86,66 @@ impl Contents {
         batch
     }
 
-    /// The content whose number this is.
-    pub(crate) fn decode(&self, bytes: &[u8]) -> Result<BatchContent, String> {
+    fn at(&self, bytes: &[u8]) -> Result<Content, String> {
         let number = bytes.first().map(|byte| usize::from(*byte));
         number.and_then(|n| self.0.get(n)).cloned().ok_or_else(|| "not a batch".to_owned())
     }
 
     /// Folds all that is stored.
     pub(crate) async fn fold(&self, store: &Store) -> FoldReport {
-        store.fold(&|bytes: &[u8]| self.decode(bytes), MS).await.unwrap()
+        store.fold(self, MS).await.unwrap()
     }
+}
+
+/// Names are their own bytes; a name that is mentioned is read as the source of a line's fate.
+impl Coding for Contents {
+    fn open(&self, frame: &Frame) -> Result<Opened, String> {
+        let Content { content, defines, mentions } = self.at(&frame.data)?;
+        let mentioned = mentions.iter().copied().collect();
+        let resolve = move |names: &Names| {
+            let fate = |id: &u32| match &names[id] {
+                Named::As(Definition::Name(name)) => fate_of(name),
+                Named::As(_) => panic!("{id} is no name"),
+                Named::Lost => fate_of("lost"),
+            };
+            let fates = mentions.iter().map(fate).chain(content.fates.clone()).collect();
+            Ok(BatchContent { fates, ..content })
+        };
+        Ok(Opened { definitions: defines, mentioned, resolve: Box::new(resolve) })
+    }
+
+    fn definition(&self, data: &[u8]) -> Result<Definition, String> {
+        let name = String::from_utf8(data.to_vec()).map_err(|why| why.to_string())?;
+        Ok(match name.strip_prefix("log:") {
+            Some(source) => {
+                Definition::Log(LogFile { source: source.to_owned(), ..LogFile::default() })
+            }
+            None => Definition::Name(name),
+        })
+    }
+
+    /// Of a content without definitions, a log is the place of its position in the list.
+    fn positions(&self, frame: &Frame) -> Result<Positions, String> {
+        let content = self.at(&frame.data)?.content;
+        let mut positions = Positions::default();
+        for position in content.positions {
+            let log = u32::from(position.source.bytes().next().unwrap_or(1));
+            let definition = format!("log:{}", position.source).into_bytes();
+            positions.definitions.push((log, definition));
+            let offset = position.offset;
+            positions.positions.push(LogPosition { log, offset, ..LogPosition::default() });
+        }
+        Ok(positions)
+    }
+
+    fn position(&self, log: &LogFile, position: LogPosition) -> SourcePosition {
+        let (source, offset) = (log.source.clone(), position.offset);
+        SourcePosition { source, offset, ..SourcePosition::default() }
+    }
+}
+
+fn fate_of(source: &str) -> LineFates {
+    LineFates { source: source.to_owned(), read: 1, counted: 1, ..LineFates::default() }
 }
 
 pub(crate) fn group(fingerprint: i64) -> ErrorGroup {

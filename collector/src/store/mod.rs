@@ -7,23 +7,29 @@ pub mod audit;
 mod batches;
 mod block;
 mod calendar;
+mod coding;
 mod counter;
+mod definitions;
 mod engine;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod fold;
 mod identity;
+mod known;
 pub mod people;
+mod positions;
 mod ranges;
 mod read;
 mod reports;
 pub mod sessions;
 mod value;
+mod waiting;
 
 pub use agents::Registered;
 pub use batches::SaveOutcome;
-pub use fold::{Decode, FoldReport, Pending};
 pub use identity::Issue;
+pub use coding::Coding;
+pub use fold::{FoldReport, Pending};
 pub use reports::{NewReport, ReportHead, SavedReport};
 
 use std::time::Duration;
@@ -41,6 +47,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 pub struct Store {
     pool: AnyPool,
     engine: Engine,
+    known: known::Known,
 }
 
 /// Why the store could not do what was asked.
@@ -85,7 +92,7 @@ impl Store {
             .await?;
         let migrations = MIGRATIONS.iter().map(|written| engine.migration(written)).collect();
         migrate(&Migrator::with_migrations(migrations), &pool).await?;
-        Ok(Store { pool, engine })
+        Ok(Store { pool, engine, known: known::Known::default() })
     }
 
     /// Whether the database answers.

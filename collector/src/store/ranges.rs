@@ -8,20 +8,33 @@ pub(super) struct Ranges {
     last_by_first: BTreeMap<u64, u64>,
 }
 
+/// What the numbers of a batch are to those that are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Insertion {
+    /// None was there; now all are.
+    New,
+    /// All were there.
+    Known,
+    /// Some were there and some were not: nothing has changed.
+    Partly,
+}
+
 impl Ranges {
-    /// Adds a number; false when it was inside already.
-    pub(super) fn insert(&mut self, seq: u64) -> bool {
-        let before = self.last_by_first.range(..=seq).next_back().map(|(f, l)| (*f, *l));
-        if before.is_some_and(|(_, last)| seq <= last) {
-            return false;
+    /// Adds the numbers `first..=last`, all or none.
+    pub(super) fn insert(&mut self, first: u64, last: u64) -> Insertion {
+        let before = self.last_by_first.range(..=last).next_back().map(|(f, l)| (*f, *l));
+        match before {
+            Some((f, l)) if f <= first && last <= l => return Insertion::Known,
+            Some((_, l)) if first <= l => return Insertion::Partly,
+            _ => {}
         }
         let first = match before {
-            Some((first, last)) if last.checked_add(1) == Some(seq) => first,
-            _ => seq,
+            Some((f, l)) if l.checked_add(1) == Some(first) => f,
+            _ => first,
         };
-        let joined = seq.checked_add(1).and_then(|next| self.last_by_first.remove(&next));
-        self.last_by_first.insert(first, joined.unwrap_or(seq));
-        true
+        let joined = last.checked_add(1).and_then(|next| self.last_by_first.remove(&next));
+        self.last_by_first.insert(first, joined.unwrap_or(last));
+        Insertion::New
     }
 
     /// The ranges, ascending.
@@ -49,15 +62,28 @@ mod tests {
 
     use super::*;
 
+    /// What a set of numbers says to the same insertion.
+    fn by_model(seen: &mut BTreeSet<u64>, first: u64, last: u64) -> Insertion {
+        match (first..=last).filter(|n| seen.contains(n)).count() as u64 {
+            0 => {
+                seen.extend(first..=last);
+                Insertion::New
+            }
+            all if all == last - first + 1 => Insertion::Known,
+            _ => Insertion::Partly,
+        }
+    }
+
     proptest! {
         #[test]
-        fn ranges_hold_exactly_the_numbers_inserted_in_any_order(
-            numbers in proptest::collection::vec(0u64..60, 0..80)
+        fn ranges_hold_exactly_what_a_set_of_the_numbers_holds_in_any_order(
+            parts in proptest::collection::vec((0u64..60, 0u64..5), 0..80)
         ) {
             let mut ranges = Ranges::default();
             let mut seen = BTreeSet::new();
-            for number in numbers {
-                prop_assert_eq!(ranges.insert(number), seen.insert(number));
+            for (first, more) in parts {
+                let last = first + more;
+                prop_assert_eq!(ranges.insert(first, last), by_model(&mut seen, first, last));
             }
             let held: Vec<u64> = ranges.iter().flat_map(|(first, last)| first..=last).collect();
             prop_assert_eq!(held, seen.into_iter().collect::<Vec<_>>());
@@ -69,7 +95,9 @@ mod tests {
     #[test]
     fn the_highest_number_does_no_harm() {
         let mut ranges = Ranges::default();
-        assert!(ranges.insert(u64::MAX) && ranges.insert(u64::MAX - 1));
-        assert_eq!(ranges.iter().collect::<Vec<_>>(), [(u64::MAX - 1, u64::MAX)]);
+        assert_eq!(ranges.insert(u64::MAX, u64::MAX), Insertion::New);
+        assert_eq!(ranges.insert(u64::MAX - 2, u64::MAX - 1), Insertion::New);
+        assert_eq!(ranges.insert(0, u64::MAX), Insertion::Partly);
+        assert_eq!(ranges.iter().collect::<Vec<_>>(), [(u64::MAX - 2, u64::MAX)]);
     }
 }

@@ -2,24 +2,32 @@
 //! refused by name. Nothing else in the collector imports the generated types.
 
 mod bounds;
-mod content;
 pub mod enrolment;
+mod coding;
+mod columns;
+mod define;
+mod inflate;
+mod lost;
+mod raw;
 mod refusal;
+mod resolve;
 mod sample;
 pub mod service;
+mod values;
 mod weight;
 
 use pantau_proto::{limits, v1};
 use thiserror::Error;
 
-use super::ranges::SeqRange;
+use super::{live::LiveParts, ranges::SeqRange};
 use crate::domain::{
     AgentId, Epoch, SiteId,
-    batch::{Hello, LiveState, SourcePosition},
+    batch::{Codec, Frame, Hello, SourcePosition},
+    definition::{ASK_MAX, Defined},
 };
 use bounds::{WORD_BYTES_MAX, is_minute, text};
 
-pub use content::decode;
+pub use coding::Wire;
 pub use refusal::{Reason, Refusal};
 
 /// A message that breaks the contract: which field, and how.
@@ -35,19 +43,26 @@ pub enum FromAgent {
     /// A closed window.
     Batch(Box<Batch>),
     /// It is alive.
-    Heartbeat(Box<LiveState>),
+    Heartbeat(LiveParts),
+    /// The answer to what it was asked.
+    Definitions {
+        /// What ids stand for.
+        known: Vec<Defined>,
+        /// Ids that it does not know any more.
+        lost: Vec<u32>,
+    },
 }
 
 /// A batch as its frame describes it; whose it is, the stream knows.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct Batch {
-    pub epoch: Epoch,
+    /// `None`: that of the stream's Hello.
+    pub epoch: Option<Epoch>,
     pub seq: u64,
-    pub first_minute: i64,
-    pub last_minute: i64,
-    pub data: Vec<u8>,
-    pub live: Option<LiveState>,
+    pub merged: u64,
+    pub frame: Frame,
+    pub live: Option<LiveParts>,
 }
 
 /// What the collector answers.
@@ -57,18 +72,26 @@ pub enum ToAgent {
     Welcome {
         /// Numbers of the agent's epoch that are stored, merged, ascending.
         stored: Vec<SeqRange>,
-        /// Read positions that came with the highest of them.
+        /// How far each log is counted in them.
         positions: Vec<SourcePosition>,
         /// The collector's clock.
         clock_ms: i64,
+        /// Batches the agent may have under way.
+        in_flight_max: u32,
+        /// Ids whose definition batches wait for.
+        wanted: Vec<u32>,
     },
-    /// These batches are committed.
+    /// These batches are committed; without numbers: they are still in work.
     Ack {
-        /// Epoch of the numbers.
-        epoch: Epoch,
+        /// Epoch of the numbers; `None`: that of the stream's Hello.
+        epoch: Option<Epoch>,
         /// Merged, ascending.
         stored: Vec<SeqRange>,
+        /// When it has changed.
+        in_flight_max: Option<u32>,
     },
+    /// Batches wait for the definitions of these ids.
+    Ask(Vec<u32>),
     /// The conversation ends in order.
     Refusal(Refusal),
 }
@@ -80,9 +103,10 @@ pub(super) fn from_agent(wire: v1::AgentMessage) -> Result<FromAgent, Malformed>
         Some(Message::Hello(wire)) => Ok(FromAgent::Hello(Box::new(hello(wire)?))),
         Some(Message::Batch(wire)) => Ok(FromAgent::Batch(Box::new(batch(wire)?))),
         Some(Message::Heartbeat(wire)) => {
-            Ok(FromAgent::Heartbeat(Box::new(sample::live(wire.live.unwrap_or_default()))))
+            Ok(FromAgent::Heartbeat(sample::live(wire.live.unwrap_or_default())))
         }
-        None => Err(Malformed("message: neither hello, batch nor heartbeat".to_owned())),
+        Some(Message::Definitions(wire)) => definitions(wire),
+        None => Err(Malformed("message: of no kind that is known here".to_owned())),
     }
 }
 
@@ -90,16 +114,22 @@ pub(super) fn from_agent(wire: v1::AgentMessage) -> Result<FromAgent, Malformed>
 pub(super) fn to_agent(message: ToAgent) -> v1::CollectorMessage {
     use v1::collector_message::Message;
     let message = match message {
-        ToAgent::Welcome { stored, positions, clock_ms } => Message::Welcome(v1::Welcome {
-            stored: ranges(stored),
-            positions: positions.into_iter().map(position).collect(),
-            clock_ms,
-            in_flight_max: limits::IN_FLIGHT_MAX,
-            collector_version: env!("CARGO_PKG_VERSION").to_owned(),
-        }),
-        ToAgent::Ack { epoch, stored } => {
-            Message::Ack(v1::Ack { epoch: epoch.0.to_vec(), stored: ranges(stored) })
+        ToAgent::Welcome { stored, positions, clock_ms, in_flight_max, wanted } => {
+            Message::Welcome(v1::Welcome {
+                stored: ranges(stored),
+                positions: positions.into_iter().map(position).collect(),
+                clock_ms,
+                in_flight_max,
+                collector_version: env!("CARGO_PKG_VERSION").to_owned(),
+                ask: (!wanted.is_empty()).then_some(v1::Ask { ids: wanted }),
+            })
         }
+        ToAgent::Ack { epoch, stored, in_flight_max } => Message::Ack(v1::Ack {
+            epoch: epoch.map_or(Vec::new(), |epoch| epoch.0.to_vec()),
+            stored: ranges(stored),
+            in_flight_max: in_flight_max.unwrap_or(0),
+        }),
+        ToAgent::Ask(ids) => Message::Ask(v1::Ask { ids }),
         ToAgent::Refusal(refusal) => Message::Refusal(v1::Refusal {
             reason: reason(refusal.reason).into(),
             detail: refusal.detail,
@@ -125,27 +155,59 @@ fn hello(wire: v1::Hello) -> Result<Hello, Malformed> {
 }
 
 fn batch(wire: v1::Batch) -> Result<Batch, Malformed> {
-    if v1::Codec::try_from(wire.codec) != Ok(v1::Codec::Zstd) {
-        return Err(Malformed(format!("batch.codec {}: only 1 (Zstandard) is known", wire.codec)));
+    let merged = u64::from(wire.merged);
+    if merged >= wire.seq {
+        return Err(Malformed(format!(
+            "batch.seq {}, merged {merged}: numbers begin at 1",
+            wire.seq
+        )));
     }
-    let (first, last) = (wire.first_minute, wire.last_minute);
-    if !is_minute(first) || !is_minute(last) || first > last {
-        return Err(Malformed(format!("batch.first_minute {first}, last_minute {last}: no range")));
-    }
-    if wire.seq == 0 {
-        return Err(Malformed("batch.seq 0: numbers begin at 1".to_owned()));
-    }
-    if wire.data.is_empty() {
-        return Err(Malformed("batch.data is empty".to_owned()));
-    }
+    let epoch = match wire.epoch.is_empty() {
+        true => None,
+        false => Some(Epoch(sixteen("batch.epoch", &wire.epoch)?)),
+    };
     Ok(Batch {
-        epoch: Epoch(sixteen("batch.epoch", &wire.epoch)?),
+        epoch,
         seq: number("batch.seq", wire.seq)?,
-        first_minute: first,
-        last_minute: last,
-        data: wire.data,
+        merged,
         live: wire.live.map(sample::live),
+        frame: Frame {
+            codec: codec("batch.codec", wire.codec)?,
+            exemplars_codec: match wire.exemplars.is_empty() {
+                true => Codec::Plain,
+                false => codec("batch.exemplars_codec", wire.exemplars_codec)?,
+            },
+            first_minute: wire.first_minute,
+            last_minute: last_minute(wire.first_minute, wire.more_minutes)?,
+            closed_ms: bounds::time_ms(wire.closed_ms),
+            data: wire.data,
+            exemplars: wire.exemplars,
+            exemplars_shed: u64::from(wire.exemplars_shed),
+        },
     })
+}
+
+/// No bytes are a content without anything in it.
+fn codec(field: &str, number: i32) -> Result<Codec, Malformed> {
+    let unknown =
+        || Malformed(format!("{field} {number}: only 1 (Zstandard) and 2 (as it is) are known"));
+    Codec::of_number(number.into()).ok_or_else(unknown)
+}
+
+fn last_minute(first: i64, more: u32) -> Result<i64, Malformed> {
+    let last = first.saturating_add(more.into());
+    if is_minute(first) && is_minute(last) {
+        return Ok(last);
+    }
+    Err(Malformed(format!("batch.first_minute {first}, more_minutes {more}: out of range")))
+}
+
+fn definitions(wire: v1::Definitions) -> Result<FromAgent, Malformed> {
+    let count = wire.definitions.len().saturating_add(wire.lost.len());
+    if count > ASK_MAX {
+        return Err(Malformed(format!("definitions: {count}, more than {ASK_MAX} at once")));
+    }
+    Ok(FromAgent::Definitions { known: define::stored(wire.definitions)?, lost: wire.lost })
 }
 
 fn id(field: &str, id: String) -> Result<String, Malformed> {
@@ -175,15 +237,18 @@ fn ranges(ranges: Vec<SeqRange>) -> Vec<v1::SeqRange> {
 
 fn position(position: SourcePosition) -> v1::SourcePosition {
     v1::SourcePosition {
-        source: position.source,
-        path: position.path,
-        device: position.device,
-        inode: position.inode,
-        head_hash: position.head_hash,
-        head_bytes: position.head_bytes,
-        generation: position.generation,
         offset: position.offset,
+        tail_hash: position.tail_hash,
         last_event_ms: position.last_event_ms,
+        log: Some(v1::LogFile {
+            source: position.source,
+            path: position.path,
+            device: position.device,
+            inode: position.inode,
+            head_hash: position.head_hash,
+            head_bytes: position.head_bytes,
+            generation: position.generation,
+        }),
     }
 }
 
@@ -215,7 +280,6 @@ mod tests {
             epoch: vec![1; 16],
             seq: 1,
             first_minute: 29_893_440,
-            last_minute: 29_893_440,
             codec: v1::Codec::Zstd.into(),
             data: vec![0],
             ..Default::default()
@@ -226,14 +290,15 @@ mod tests {
     fn a_frame_that_breaks_the_contract_is_refused_by_field() {
         batch(good_batch()).unwrap();
         type Change = fn(&mut v1::Batch);
-        let cases: [(&str, Change); 7] = [
+        let cases: [(&str, Change); 8] = [
             ("epoch", |b| b.epoch.truncate(15)),
             ("seq 0", |b| b.seq = 0),
+            ("merged 1", |b| b.merged = 1),
             ("seq", |b| b.seq = u64::MAX),
-            ("codec 2", |b| b.codec = 2),
-            ("first_minute", |b| b.last_minute -= 1),
+            ("codec 3", |b| b.codec = 3),
+            ("exemplars_codec 0", |b| b.exemplars = vec![1]),
+            ("more_minutes", |b| b.more_minutes = u32::MAX),
             ("first_minute", |b| b.first_minute = i64::MIN),
-            ("data", |b| b.data.clear()),
         ];
         for (field, change) in cases {
             let mut wire = good_batch();
@@ -241,6 +306,20 @@ mod tests {
             let error = batch(wire).unwrap_err().to_string();
             assert!(error.contains(field), "{error} should name {field}");
         }
+    }
+
+    #[test]
+    fn a_batch_without_an_epoch_is_of_the_streams_own() {
+        let own = v1::Batch { epoch: Vec::new(), ..good_batch() };
+        assert_eq!(batch(own).unwrap().epoch, None);
+        assert_eq!(batch(good_batch()).unwrap().epoch, Some(Epoch([1; 16])));
+    }
+
+    #[test]
+    fn more_definitions_than_were_asked_for_are_refused() {
+        let lost = (1..=ASK_MAX as u32 + 1).collect();
+        let wire = v1::Definitions { definitions: Vec::new(), lost };
+        assert!(definitions(wire).unwrap_err().0.contains("1001"));
     }
 
     #[test]

@@ -76,6 +76,16 @@ impl Refusal {
         Refusal { seq, ..Refusal::new(Reason::StoreUnavailable, AFTER_STORE_S, detail) }
     }
 
+    /// Of the numbers that a batch stands for some are stored, with other batches, and some are not.
+    pub fn overlaps(first: u64, last: u64) -> Refusal {
+        let detail = format!(
+            "batch.merged: of the numbers {first} to {last} some are stored already and some are not, so \
+             the batch can be neither counted nor dropped; it was merged after it had been sent, or its \
+             spool is a copy. Nothing of it is stored; report it"
+        );
+        Refusal { seq: last, ..Refusal::new(Reason::Malformed, AFTER_A_PERSON_S, detail) }
+    }
+
     /// More streams than there is room for.
     pub fn overloaded() -> Refusal {
         Refusal::new(Reason::Overloaded, AFTER_OVERLOAD_S, "too many streams at this moment")

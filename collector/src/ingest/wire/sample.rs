@@ -1,30 +1,38 @@
-//! Samples of hosts and databases, and the newest state that carries them.
+//! The newest state, by parts: hosts, databases, targets, problems.
 
 use pantau_proto::v1;
 
-use super::bounds::{
-    NAME_BYTES_MAX, PARTS_MAX, SENTENCE_BYTES_MAX, WORD_BYTES_MAX, quantity, text, time_ms,
+use super::{
+    bounds::{
+        NAME_BYTES_MAX, PARTS_MAX, SENTENCE_BYTES_MAX, WORD_BYTES_MAX, quantity, text, time_ms,
+    },
+    values::CPU_PERMILLE_MAX,
 };
 use crate::domain::{
     availability::{State, Target},
     batch::{
-        DatabaseSample, DiskSample, HostFacts, HostSample, InterfaceSample, LiveState, Problem,
-        TargetState,
+        DatabaseSample, DiskSample, HostFacts, HostSample, InterfaceSample, Problem, TargetState,
     },
 };
+use crate::ingest::live::{HostPart, LiveParts};
 
-/// Permille of processors; more is an agent's mistake.
-const CPU_PERMILLE_MAX: u32 = 1_000;
-
-pub fn live(wire: v1::LiveState) -> LiveState {
-    LiveState {
+pub fn live(wire: v1::LiveState) -> LiveParts {
+    LiveParts {
         at_ms: time_ms(wire.at_ms),
-        host: wire.host.map(host_sample),
-        targets: wire.targets.into_iter().take(PARTS_MAX).filter_map(target_state).collect(),
-        databases: wire.databases.into_iter().take(PARTS_MAX).map(database_sample).collect(),
-        problems: wire.problems.into_iter().take(PARTS_MAX).map(problem).collect(),
-        spool_batches: quantity(wire.spool_batches),
-        spool_bytes: quantity(wire.spool_bytes),
+        host: wire.host.map(host),
+        targets: wire
+            .targets
+            .map(|all| all.targets.into_iter().take(PARTS_MAX).filter_map(target_state).collect()),
+        databases: wire
+            .databases
+            .map(|all| all.databases.into_iter().take(PARTS_MAX).map(database_sample).collect()),
+        problems: wire
+            .problems
+            .map(|all| all.problems.into_iter().take(PARTS_MAX).map(problem).collect()),
+        spool_batches: wire.spool_batches.map(quantity),
+        spool_bytes: wire.spool_bytes.map(quantity),
+        sent_bytes_today: wire.sent_bytes_today.map(quantity),
+        received_bytes_today: wire.received_bytes_today.map(quantity),
     }
 }
 
@@ -62,8 +70,8 @@ pub fn host_facts(wire: v1::HostFacts) -> HostFacts {
     }
 }
 
-pub fn host_sample(wire: v1::HostSample) -> HostSample {
-    HostSample {
+fn host(wire: v1::live_state::Host) -> HostPart {
+    let figures = HostSample {
         cpu_permille: wire.cpu_permille.min(CPU_PERMILLE_MAX),
         cpu_max_permille: wire.cpu_max_permille.min(CPU_PERMILLE_MAX),
         load1_centi: wire.load1_centi,
@@ -71,13 +79,18 @@ pub fn host_sample(wire: v1::HostSample) -> HostSample {
         memory_available_bytes: quantity(wire.memory_available_bytes),
         swap_total_bytes: quantity(wire.swap_total_bytes),
         swap_used_bytes: quantity(wire.swap_used_bytes),
-        disks: wire.disks.into_iter().take(PARTS_MAX).map(disk).collect(),
-        interfaces: wire.interfaces.into_iter().take(PARTS_MAX).map(interface).collect(),
         uptime_s: wire.uptime_s,
-    }
+        ..HostSample::default()
+    };
+    let devices = wire.devices.map(|devices| {
+        let disks = devices.disks.into_iter().take(PARTS_MAX).map(disk).collect();
+        let interfaces = devices.interfaces.into_iter().take(PARTS_MAX).map(interface).collect();
+        (disks, interfaces)
+    });
+    HostPart { figures, devices }
 }
 
-pub fn database_sample(wire: v1::DatabaseSample) -> DatabaseSample {
+fn database_sample(wire: v1::DatabaseSample) -> DatabaseSample {
     DatabaseSample {
         cluster: text(wire.cluster, NAME_BYTES_MAX),
         database: text(wire.database, NAME_BYTES_MAX),
@@ -151,17 +164,23 @@ mod tests {
     fn a_target_that_is_not_known_here_is_left_out() {
         let targets = [0, 99, v1::Target::Application as i32]
             .map(|target| v1::TargetState { target, ..Default::default() });
-        let live = live(v1::LiveState { targets: targets.to_vec(), ..Default::default() });
-        assert_eq!(live.targets.len(), 1);
-        assert_eq!(live.targets[0].target, "application");
+        let targets = v1::live_state::Targets { targets: targets.to_vec() };
+        let parts = live(v1::LiveState { targets: Some(targets), ..Default::default() });
+        let targets = parts.targets.unwrap();
+        assert_eq!(targets.len(), 1);
+        assert_eq!(targets[0].target, "application");
     }
 
     #[test]
     fn more_disks_than_a_server_can_have_are_cut() {
         let disks = vec![v1::DiskSample::default(); PARTS_MAX + 1];
-        assert_eq!(
-            host_sample(v1::HostSample { disks, ..Default::default() }).disks.len(),
-            PARTS_MAX
-        );
+        let devices = v1::live_state::Devices { disks, ..Default::default() };
+        let part = host(v1::live_state::Host { devices: Some(devices), ..Default::default() });
+        assert_eq!(part.devices.unwrap().0.len(), PARTS_MAX);
+    }
+
+    #[test]
+    fn a_part_that_is_not_said_is_not_there() {
+        assert_eq!(live(v1::LiveState::default()), LiveParts::default());
     }
 }

@@ -7,14 +7,14 @@ use sqlx::AnyConnection;
 
 use crate::{
     domain::{
-        AgentId, Epoch, SiteId,
+        AgentId, SiteId,
         availability::{Observation, Target},
-        batch::{DatabaseFacts, LineFates, SourcePosition},
+        batch::{DatabaseFacts, LineFates},
     },
     store::{
         StoreResult,
         calendar::Calendar,
-        value::{clean, from_json, head, quantity, raw, to_json},
+        value::{clean, from_json, head, plus, quantity, to_json},
     },
 };
 
@@ -25,31 +25,38 @@ use super::{
 
 /// Longest example that is kept, as in the contract.
 const EXAMPLE_BYTES_MAX: usize = 4_000;
-/// Most error ids kept with an example, as in the contract.
-const ERROR_IDS_MAX: usize = 16;
 
-/// Keeps the newest example of each fingerprint; of two of the same time, the greater text, so that the
-/// order of folding does not matter.
+/// Keeps the newest example of each fingerprint, and the newest error ids; of two of the same time, the
+/// greater, so that the order of folding does not matter.
 pub(super) async fn write_exemplars(
     tx: &mut AnyConnection,
     site: &SiteId,
     exemplars: &BTreeMap<i64, Example>,
 ) -> StoreResult<()> {
     for (fingerprint, example) in exemplars {
-        let ids: Vec<&String> = example.error_ids.iter().take(ERROR_IDS_MAX).collect();
+        let (ids_at_ms, ids) = &example.error_ids;
         sqlx::query(
-            "INSERT INTO exemplar (site_id, fingerprint, at_ms, text, error_ids)
-             VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (site_id, fingerprint) DO UPDATE SET at_ms = excluded.at_ms,
-                 text = excluded.text, error_ids = excluded.error_ids
-             WHERE exemplar.at_ms < excluded.at_ms
-                 OR (exemplar.at_ms = excluded.at_ms AND exemplar.text < excluded.text)",
+            "INSERT INTO exemplar (site_id, fingerprint, at_ms, text, ids_at_ms, error_ids)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (site_id, fingerprint) DO UPDATE SET
+                 at_ms = CASE WHEN exemplar.at_ms < excluded.at_ms
+                     THEN excluded.at_ms ELSE exemplar.at_ms END,
+                 text = CASE WHEN exemplar.at_ms < excluded.at_ms
+                         OR (exemplar.at_ms = excluded.at_ms AND exemplar.text < excluded.text)
+                     THEN excluded.text ELSE exemplar.text END,
+                 ids_at_ms = CASE WHEN exemplar.ids_at_ms < excluded.ids_at_ms
+                     THEN excluded.ids_at_ms ELSE exemplar.ids_at_ms END,
+                 error_ids = CASE WHEN exemplar.ids_at_ms < excluded.ids_at_ms
+                         OR (exemplar.ids_at_ms = excluded.ids_at_ms
+                             AND exemplar.error_ids < excluded.error_ids)
+                     THEN excluded.error_ids ELSE exemplar.error_ids END",
         )
         .bind(site.0.as_str())
         .bind(*fingerprint)
-        .bind(example.at_ms)
-        .bind(clean(head(&example.text, EXAMPLE_BYTES_MAX)).into_owned())
-        .bind(to_json(&ids)?)
+        .bind(example.text.0)
+        .bind(clean(head(&example.text.1, EXAMPLE_BYTES_MAX)).into_owned())
+        .bind(*ids_at_ms)
+        .bind(ids.as_str())
         .execute(&mut *tx)
         .await?;
     }
@@ -202,7 +209,7 @@ pub(super) async fn write_fates(
     calendar: &Calendar,
     fates: &[(i64, LineFates)],
 ) -> StoreResult<()> {
-    for (at_ms, lines) in fates {
+    for ((day, source), lines) in by_day(fates, calendar) {
         sqlx::query(
             "INSERT INTO line_fate (site_id, day, agent_id, source, lines_read, counted, ignored,
                  before_start, unparsed)
@@ -215,18 +222,33 @@ pub(super) async fn write_fates(
                  unparsed = line_fate.unparsed + excluded.unparsed",
         )
         .bind(site.0.as_str())
-        .bind(calendar.day_of(*at_ms))
+        .bind(day)
         .bind(agent.0.as_str())
-        .bind(clean(&lines.source).into_owned())
-        .bind(quantity(lines.read))
-        .bind(quantity(lines.counted))
-        .bind(quantity(lines.ignored))
-        .bind(quantity(lines.before_start))
-        .bind(quantity(lines.unparsed))
+        .bind(clean(source).into_owned())
+        .bind(lines[0])
+        .bind(lines[1])
+        .bind(lines[2])
+        .bind(lines[3])
+        .bind(lines[4])
         .execute(&mut *tx)
         .await?;
     }
     Ok(())
+}
+
+/// Lines read, counted, ignored, before the start, unparsed: one row a day and log, however many batches
+/// told of them.
+fn by_day<'a>(
+    fates: &'a [(i64, LineFates)],
+    calendar: &Calendar,
+) -> BTreeMap<(i64, &'a str), [i64; 5]> {
+    let mut sums: BTreeMap<(i64, &str), [i64; 5]> = BTreeMap::new();
+    for (at_ms, lines) in fates {
+        let more = [lines.read, lines.counted, lines.ignored, lines.before_start, lines.unparsed];
+        let sum = sums.entry((calendar.day_of(*at_ms), lines.source.as_str())).or_default();
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum = plus(*sum, quantity(more)));
+    }
+    sums
 }
 
 /// Adds replacements by rule, to the day of the batch that told.
@@ -237,7 +259,12 @@ pub(super) async fn write_redactions(
     calendar: &Calendar,
     redactions: &[(i64, String, i64)],
 ) -> StoreResult<()> {
+    let mut sums: BTreeMap<(i64, &str), i64> = BTreeMap::new();
     for (at_ms, rule, count) in redactions {
+        let sum = sums.entry((calendar.day_of(*at_ms), rule)).or_default();
+        *sum = plus(*sum, *count);
+    }
+    for ((day, rule), count) in sums {
         sqlx::query(
             "INSERT INTO redaction_day (site_id, day, agent_id, rule, count)
              VALUES ($1, $2, $3, $4, $5)
@@ -245,10 +272,10 @@ pub(super) async fn write_redactions(
              DO UPDATE SET count = redaction_day.count + excluded.count",
         )
         .bind(site.0.as_str())
-        .bind(calendar.day_of(*at_ms))
+        .bind(day)
         .bind(agent.0.as_str())
         .bind(clean(rule).into_owned())
-        .bind(*count)
+        .bind(count)
         .execute(&mut *tx)
         .await?;
     }
@@ -292,32 +319,6 @@ pub(super) async fn write_facts(
         .bind(to_json(&dated)?)
         .execute(tx)
         .await?;
-    Ok(())
-}
-
-/// Notes the read positions of the highest batch of each epoch.
-pub(super) async fn write_positions(
-    tx: &mut AnyConnection,
-    site: &SiteId,
-    agent: &AgentId,
-    positions: &BTreeMap<Epoch, (u64, Vec<SourcePosition>)>,
-) -> StoreResult<()> {
-    for (epoch, (seq, of_batch)) in positions {
-        sqlx::query(
-            "INSERT INTO agent_position (site_id, agent_id, epoch, seq, positions)
-             VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (site_id, agent_id, epoch) DO UPDATE SET
-                 seq = excluded.seq, positions = excluded.positions
-             WHERE agent_position.seq < excluded.seq",
-        )
-        .bind(site.0.as_str())
-        .bind(agent.0.as_str())
-        .bind(epoch.0.as_slice())
-        .bind(raw(*seq))
-        .bind(to_json(of_batch)?)
-        .execute(&mut *tx)
-        .await?;
-    }
     Ok(())
 }
 

@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     domain::{
-        Epoch,
         availability::Observation,
         batch::{
-            BatchContent, DatabaseFacts, ErrorGroup, Gap, LineFates, Minute, QueryGroup,
-            SourcePosition,
+            BatchContent, DatabaseFacts, ErrorGroup, Exemplar, Gap, LineFates, Minute, QueryGroup,
         },
     },
     store::{
@@ -18,6 +16,7 @@ use crate::{
             samples::Samples,
         },
         calendar::{Calendar, HOUR_MS, MINUTE_MS, hour_and_minute},
+        positions::{BySource, keep_newest},
         value::{clean, plus, quantity},
     },
 };
@@ -28,6 +27,9 @@ use super::Head;
 const HOURS_PER_BATCH_MAX: usize = 10_000;
 /// Most days that one observation marks as changed.
 const DAYS_PER_OBSERVATION_MAX: i64 = 400;
+
+/// Most error ids kept with an example, as in the contract.
+const ERROR_IDS_MAX: usize = 16;
 
 /// One error in one hour.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,12 +48,28 @@ pub(super) struct Hour {
     pub(super) samples: Samples,
 }
 
-/// An occurrence that is kept for reading.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What is kept of one error for reading. Each part is the newest, of two of one time the greater, so
+/// that the order of folding does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Example {
-    pub(super) at_ms: i64,
-    pub(super) text: String,
-    pub(super) error_ids: Vec<String>,
+    /// Time and text of an occurrence; none when only error ids came.
+    pub(super) text: (i64, String),
+    /// Time and error ids, as a JSON list.
+    pub(super) error_ids: (i64, String),
+}
+
+impl Example {
+    fn merge(&mut self, exemplar: Exemplar) {
+        if !exemplar.text.is_empty()
+            && (exemplar.at_ms, &exemplar.text) > (self.text.0, &self.text.1)
+        {
+            self.text = (exemplar.at_ms, exemplar.text);
+        }
+        let ids: Vec<&String> = exemplar.error_ids.iter().take(ERROR_IDS_MAX).collect();
+        // A list of texts is always JSON.
+        let ids = (exemplar.at_ms, serde_json::to_string(&ids).unwrap_or_default());
+        self.error_ids = ids.max(std::mem::take(&mut self.error_ids));
+    }
 }
 
 /// What a gap is told apart by: source, beginning, end, reason.
@@ -67,8 +85,7 @@ pub(super) struct Gathered {
     pub(super) hours: BTreeMap<i64, Hour>,
     /// Newest of each fingerprint.
     pub(super) exemplars: BTreeMap<i64, Example>,
-    /// Of the highest batch of each epoch, with its number.
-    pub(super) positions: BTreeMap<Epoch, (u64, Vec<SourcePosition>)>,
+    pub(super) positions: BySource,
     /// Detail and amount.
     pub(super) gaps: BTreeMap<GapKey, (String, i64)>,
     pub(super) observations: Vec<Observation>,
@@ -118,13 +135,7 @@ impl Gathered {
         }
         for exemplar in content.exemplars {
             let Some(group) = content.groups.get(exemplar.group) else { continue };
-            let example = Example {
-                at_ms: exemplar.at_ms,
-                text: exemplar.text,
-                error_ids: exemplar.error_ids,
-            };
-            let newest = self.exemplars.entry(group.fingerprint).or_insert_with(|| example.clone());
-            *newest = example.max(newest.clone());
+            self.exemplars.entry(group.fingerprint).or_default().merge(exemplar);
         }
         for group in content.groups {
             self.groups.entry(group.fingerprint).or_insert(group);
@@ -132,9 +143,8 @@ impl Gathered {
         for query in content.queries {
             self.queries.entry(query.fingerprint).or_insert(query);
         }
-        let highest = self.positions.entry(head.epoch).or_default();
-        if head.seq >= highest.0 {
-            *highest = (head.seq, content.positions);
+        for position in content.positions {
+            keep_newest(&mut self.positions, head.seq, position);
         }
         content.gaps.into_iter().for_each(|gap| self.absorb_gap(gap));
         self.observations.extend(content.observations);

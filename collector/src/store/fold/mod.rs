@@ -7,33 +7,43 @@
 //! in a transaction of their own, and then writes hours and days and takes the batches away in another.
 //! If one of the batches is gone by then, another fold has counted it: nothing is written and the fold
 //! reads anew.
+//!
+//! Batches name things by ids of their epoch. The definitions that they bring are stored with what they
+//! count; a batch that mentions an id without a definition is put aside until there is one.
 
 mod counts;
+mod days;
+mod dictionary;
 mod evidence;
 mod gather;
 mod host;
+mod next;
+mod read;
 mod spans;
 mod templates;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use sqlx::AnyConnection;
 
-use crate::domain::{AgentId, Epoch, SiteId, batch::BatchContent};
+use crate::domain::{AgentId, SiteId};
 
-use self::gather::Gathered;
+use self::{dictionary::Dictionary, gather::Gathered, next::Next, read::Reading};
 use super::{
-    Store, StoreError, StoreResult,
+    Coding, Store, StoreError, StoreResult,
     calendar::Calendar,
-    value::{clean, damaged, raw, unsigned},
+    definitions::{self, Of, Written},
+    positions,
+    value::{clean, raw, unsigned},
+    waiting,
 };
 pub(super) use evidence::DatedFacts;
 
-/// Reads a batch's bytes: what `ingest::wire` does. The store itself knows no wire format.
-pub type Decode<'a> = &'a (dyn Fn(&[u8]) -> Result<BatchContent, String> + Send + Sync);
-
-/// Most batches folded in one transaction: two hours of a server.
-const BATCHES_MAX: i64 = 120;
+/// Most batches folded in one transaction: half a day of a server. Days and hours are written once for
+/// all of them, and others wait for the end of the transaction (on SQLite every write does).
+const BATCHES_MAX: i64 = 720;
 /// Most bytes of batches (compressed) folded in one transaction; a larger batch goes alone.
 const BYTES_MAX: i64 = 8 * 1024 * 1024;
 
@@ -46,6 +56,10 @@ pub struct FoldReport {
     pub batches: u64,
     /// Batches that could not be read and were set aside.
     pub damaged: u64,
+    /// Batches that were found to wait for definitions.
+    pub waiting: u64,
+    /// Definitions that contradict what their id stands for.
+    pub contradictions: u64,
     /// Servers that could not be folded; their batches stay, the log says why.
     pub failed: u64,
 }
@@ -61,10 +75,9 @@ pub struct Pending {
     pub batches: i64,
 }
 
-/// Key and dates of a stored batch.
+/// Number and dates of a stored batch.
 #[derive(Clone, Debug)]
 struct Head {
-    epoch: Epoch,
     seq: u64,
     last_minute: i64,
     received_ms: i64,
@@ -72,12 +85,19 @@ struct Head {
 
 /// What one pass over some batches of a server came to.
 enum Pass {
-    /// None is waiting.
-    Nothing,
     /// Another fold was quicker: nothing was written.
     Overtaken,
-    /// So many were counted and set aside.
-    Done { batches: u64, damaged: u64 },
+    /// So many were counted, set aside, or put to those that wait.
+    Done(Done),
+}
+
+/// What a pass has done.
+#[derive(Clone, Copy, Default)]
+struct Done {
+    batches: u64,
+    damaged: u64,
+    waiting: u64,
+    contradictions: u64,
 }
 
 impl Store {
@@ -100,11 +120,11 @@ impl Store {
     /// Folds every batch that is waiting. A server that cannot be folded (a stored hour is damaged, or
     /// the database refuses what it holds) is logged and counted as failed; its batches stay, and it does
     /// not hold up the others. An unreachable database ends the fold; what was committed until then stays.
-    pub async fn fold(&self, decode: Decode<'_>, now_ms: i64) -> StoreResult<FoldReport> {
+    pub async fn fold(&self, coding: &dyn Coding, now_ms: i64) -> StoreResult<FoldReport> {
         let mut report = FoldReport::default();
         for server in self.pending().await? {
             report.servers += 1;
-            match self.fold_server(&server, decode, now_ms, &mut report).await {
+            match self.fold_server(&server, coding, now_ms, &mut report).await {
                 Ok(()) => {}
                 Err(error) if concerns_one_server(&error) => {
                     report.failed += 1;
@@ -123,20 +143,24 @@ impl Store {
     async fn fold_server(
         &self,
         server: &Pending,
-        decode: Decode<'_>,
+        coding: &dyn Coding,
         now_ms: i64,
         report: &mut FoldReport,
     ) -> StoreResult<()> {
         // Bounded by what was waiting at the beginning: batches go on arriving.
         let mut left = unsigned(server.batches);
+        let mut of_epoch = (None, Dictionary::default());
         while left > 0 {
-            match self.fold_some(server, decode, now_ms).await? {
-                Pass::Nothing => return Ok(()),
-                Pass::Overtaken => {}
-                Pass::Done { batches, damaged } => {
-                    report.batches += batches;
-                    report.damaged += damaged;
-                    left = left.saturating_sub(batches + damaged);
+            let Some(next) = self.next_batches(server).await? else { return Ok(()) };
+            if of_epoch.0 != Some(next.epoch) {
+                of_epoch = (Some(next.epoch), Dictionary::default());
+            }
+            match self.fold_some(server, next, coding, now_ms, &mut of_epoch.1).await? {
+                // What was learned is not stored.
+                Pass::Overtaken => of_epoch = (None, Dictionary::default()),
+                Pass::Done(done) => {
+                    report.add(done);
+                    left = left.saturating_sub(done.batches + done.damaged + done.waiting);
                 }
             }
         }
@@ -146,93 +170,83 @@ impl Store {
     async fn fold_some(
         &self,
         server: &Pending,
-        decode: Decode<'_>,
+        next: Next,
+        coding: &dyn Coding,
         now_ms: i64,
+        dictionary: &mut Dictionary,
     ) -> StoreResult<Pass> {
-        let heads = self.next_batches(server).await?;
-        if heads.is_empty() {
-            return Ok(Pass::Nothing);
-        }
-        let Some((gathered, unread)) = self.gather(server, &heads, decode).await? else {
-            return Ok(Pass::Overtaken);
-        };
-        self.write_templates(&gathered).await?;
+        let Next { epoch, first, last, batches } = next;
+        let taken = batches.len() as u64;
+        let of = Of { site: &server.site, agent: &server.agent, epoch: &epoch };
+        let reading = self.read_batches(of, batches, coding, dictionary).await?;
+        self.write_templates(&reading.gathered).await?;
 
         let mut tx = self.begin_write().await?;
-        sqlx::query(self.engine.lock_server())
-            .bind(server.site.0.as_str())
-            .bind(server.agent.0.as_str())
-            .fetch_optional(&mut *tx)
-            .await?;
-        for (head, why) in &unread {
-            set_aside(&mut tx, server, head, why, now_ms).await?;
+        self.lock_server(&mut tx, of.site, of.agent).await?;
+        for (head, why) in &reading.unread {
+            set_aside(&mut tx, of, head, why, now_ms).await?;
         }
-        for head in &heads {
-            if !take(&mut tx, server, head).await? {
-                return Ok(Pass::Overtaken);
-            }
+        let is_current = put_to_waiting(&mut tx, of, &reading, now_ms).await?
+            && take(&mut tx, of, (first, last), taken).await?
+            && write_definitions(&mut tx, of, &reading).await?;
+        if !is_current {
+            return Ok(Pass::Overtaken);
         }
-        apply(&mut tx, server, &gathered, now_ms).await?;
+        apply(&mut tx, of, &reading.gathered, now_ms).await?;
         tx.commit().await?;
-        let damaged = unread.len() as u64;
-        Ok(Pass::Done { batches: heads.len() as u64 - damaged, damaged })
+        let (damaged, waiting) = (reading.unread.len() as u64, reading.waiting.len() as u64);
+        let batches = taken.saturating_sub(damaged + waiting);
+        Ok(Pass::Done(Done { batches, damaged, waiting, contradictions: reading.contradictions }))
     }
+}
 
-    /// The next batches of a server, as many as go into one transaction.
-    async fn next_batches(&self, server: &Pending) -> StoreResult<Vec<Head>> {
-        let rows: Vec<(Vec<u8>, i64, i64, i64, i64)> = sqlx::query_as(
-            "SELECT epoch, seq, last_minute, received_ms, CAST(LENGTH(data) AS BIGINT) FROM batch
-             WHERE site_id = $1 AND agent_id = $2 ORDER BY epoch, seq LIMIT $3",
-        )
-        .bind(server.site.0.as_str())
-        .bind(server.agent.0.as_str())
-        .bind(BATCHES_MAX)
-        .fetch_all(&self.pool)
-        .await?;
-        let mut heads = Vec::new();
-        let mut total = 0i64;
-        for (epoch, seq, last_minute, received_ms, bytes) in rows {
-            total = total.saturating_add(bytes);
-            if total > BYTES_MAX && !heads.is_empty() {
-                break;
-            }
-            let epoch = epoch
-                .try_into()
-                .map_err(|_| damaged("batch", &server.site, "its epoch is not 16 bytes long"))?;
-            heads.push(Head { epoch: Epoch(epoch), seq: unsigned(seq), last_minute, received_ms });
-        }
-        Ok(heads)
+impl FoldReport {
+    fn add(&mut self, done: Done) {
+        self.batches += done.batches;
+        self.damaged += done.damaged;
+        self.waiting += done.waiting;
+        self.contradictions += done.contradictions;
     }
+}
 
-    /// Content of the batches by hour, and those that cannot be read; `None` when one is gone.
-    async fn gather(
-        &self,
-        server: &Pending,
-        heads: &[Head],
-        decode: Decode<'_>,
-    ) -> StoreResult<Option<(Gathered, Vec<(Head, String)>)>> {
-        let mut gathered = Gathered::default();
-        let mut unread = Vec::new();
-        for head in heads {
-            let data: Option<(Vec<u8>,)> = sqlx::query_as(
-                "SELECT data FROM batch
-                 WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND seq = $4",
-            )
-            .bind(server.site.0.as_str())
-            .bind(server.agent.0.as_str())
-            .bind(head.epoch.0.as_slice())
-            .bind(raw(head.seq))
-            .fetch_optional(&self.pool)
-            .await?;
-            let Some((data,)) = data else { return Ok(None) };
-            let content = decode(&data).and_then(gather::checked);
-            match content {
-                Ok(content) => gathered.absorb(head, content),
-                Err(why) => unread.push((head.clone(), why)),
-            }
+/// Puts batches whose definitions are missing to those that wait. False when one of the definitions has
+/// come meanwhile: nobody would wake the batch.
+async fn put_to_waiting(
+    tx: &mut AnyConnection,
+    of: Of<'_>,
+    reading: &Reading,
+    now_ms: i64,
+) -> StoreResult<bool> {
+    let wanted: BTreeSet<u32> =
+        reading.waiting.iter().flat_map(|(_, missing)| missing.iter().copied()).collect();
+    for id in wanted {
+        if !definitions::load(&mut *tx, of, id, id).await?.is_empty() {
+            return Ok(false);
         }
-        Ok(Some((gathered, unread)))
+        waiting::want(tx, of, id, now_ms).await?;
     }
+    for (head, missing) in &reading.waiting {
+        // The highest: the last one to be defined, most likely.
+        let Some(id) = missing.last() else { continue };
+        waiting::hold(tx, of, head.seq, *id).await?;
+    }
+    Ok(true)
+}
+
+/// Stores what the batches define and wakes those that wait for it. False when another fold has written
+/// one of the definitions meanwhile.
+async fn write_definitions(
+    tx: &mut AnyConnection,
+    of: Of<'_>,
+    reading: &Reading,
+) -> StoreResult<bool> {
+    for (id, data) in &reading.news {
+        if definitions::write(tx, of, *id, data).await? != Written::New {
+            return Ok(false);
+        }
+        waiting::wake(tx, of, *id).await?;
+    }
+    Ok(true)
 }
 
 /// Whether an error tells of this server's data rather than of the way to the database.
@@ -249,17 +263,20 @@ fn concerns_one_server(error: &StoreError) -> bool {
 /// Writes what was gathered into the server's hours and days.
 async fn apply(
     tx: &mut AnyConnection,
-    server: &Pending,
+    of: Of<'_>,
     gathered: &Gathered,
     now_ms: i64,
 ) -> StoreResult<()> {
-    let (site, agent) = (&server.site, &server.agent);
+    let (site, agent) = (of.site, of.agent);
     let calendar = calendar_of(tx, site).await?;
     for (hour, content) in &gathered.hours {
-        let day = calendar.day_of_hour(*hour);
-        counts::write_errors(tx, site, agent, *hour, day, &content.errors).await?;
-        counts::write_queries(tx, site, agent, *hour, day, &content.queries).await?;
+        counts::write_errors(tx, site, agent, *hour, &content.errors).await?;
+        counts::write_queries(tx, site, agent, *hour, &content.queries).await?;
         host::write_samples(tx, site, agent, *hour, &content.samples).await?;
+    }
+    for (day, of_day) in &days::summed(&gathered.hours, &calendar) {
+        days::write_errors(tx, site, agent, *day, &of_day.errors).await?;
+        days::write_queries(tx, site, agent, *day, &of_day.queries).await?;
     }
     evidence::write_exemplars(tx, site, &gathered.exemplars).await?;
     evidence::write_observations(tx, site, agent, &gathered.observations).await?;
@@ -267,7 +284,7 @@ async fn apply(
     evidence::write_fates(tx, site, agent, &calendar, &gathered.fates).await?;
     evidence::write_redactions(tx, site, agent, &calendar, &gathered.redactions).await?;
     evidence::write_facts(tx, site, agent, &gathered.facts).await?;
-    evidence::write_positions(tx, site, agent, &gathered.positions).await?;
+    positions::write(tx, of, &gathered.positions).await?;
     evidence::mark_days(tx, site, &gathered.days(&calendar), now_ms).await
 }
 
@@ -280,44 +297,54 @@ pub(super) async fn calendar_of(tx: &mut AnyConnection, site: &SiteId) -> StoreR
     Ok(Calendar::named(zone.as_ref().map_or("UTC", |(name,)| name)))
 }
 
-/// Deletes a batch; false when it was gone already.
-async fn take(tx: &mut AnyConnection, server: &Pending, head: &Head) -> StoreResult<bool> {
+/// Deletes the batches `first..=last`; false when they are not as many as were read: one is gone, or one
+/// has come.
+async fn take(
+    tx: &mut AnyConnection,
+    of: Of<'_>,
+    (first, last): (u64, u64),
+    read: u64,
+) -> StoreResult<bool> {
     let done = sqlx::query(
-        "DELETE FROM batch WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND seq = $4",
+        "DELETE FROM batch
+         WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND seq >= $4 AND seq <= $5",
     )
-    .bind(server.site.0.as_str())
-    .bind(server.agent.0.as_str())
-    .bind(head.epoch.0.as_slice())
-    .bind(raw(head.seq))
+    .bind(of.site.0.as_str())
+    .bind(of.agent.0.as_str())
+    .bind(of.epoch.0.as_slice())
+    .bind(raw(first))
+    .bind(raw(last))
     .execute(tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected() == read)
 }
 
 /// Copies a batch that cannot be read to where a person finds it.
 async fn set_aside(
     tx: &mut AnyConnection,
-    server: &Pending,
+    of: Of<'_>,
     head: &Head,
     why: &str,
     now_ms: i64,
 ) -> StoreResult<()> {
     tracing::error!(
-        site = %server.site, agent = %server.agent, seq = head.seq, why,
+        site = %of.site, agent = %of.agent, seq = head.seq, why,
         "a batch cannot be read and is not counted; it is kept in the table batch_damaged: compare the \
          versions of agent and collector, and report it"
     );
     sqlx::query(
         "INSERT INTO batch_damaged (site_id, agent_id, epoch, seq, first_minute, last_minute,
-             received_ms, data, why, found_ms)
-         SELECT site_id, agent_id, epoch, seq, first_minute, last_minute, received_ms, data,
-             CAST($5 AS TEXT), CAST($6 AS BIGINT)
+             received_ms, data, merged, codec, closed_ms, exemplars_codec, exemplars, exemplars_shed, why,
+             found_ms)
+         SELECT site_id, agent_id, epoch, seq, first_minute, last_minute, received_ms, data, merged,
+             codec, closed_ms, exemplars_codec, exemplars, exemplars_shed, CAST($5 AS TEXT),
+             CAST($6 AS BIGINT)
          FROM batch WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND seq = $4
          ON CONFLICT (site_id, agent_id, epoch, seq) DO NOTHING",
     )
-    .bind(server.site.0.as_str())
-    .bind(server.agent.0.as_str())
-    .bind(head.epoch.0.as_slice())
+    .bind(of.site.0.as_str())
+    .bind(of.agent.0.as_str())
+    .bind(of.epoch.0.as_slice())
     .bind(raw(head.seq))
     .bind(clean(why).into_owned())
     .bind(now_ms)

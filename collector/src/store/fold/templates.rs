@@ -22,17 +22,18 @@ impl Store {
     /// Writes the definitions that are not known yet; a known one stays as it is.
     pub(super) async fn write_templates(&self, gathered: &Gathered) -> StoreResult<()> {
         let (groups, queries) = self.unknown(gathered).await?;
-        if groups.is_empty() && queries.is_empty() {
-            return Ok(());
+        if !groups.is_empty() || !queries.is_empty() {
+            let mut tx = self.begin_write().await?;
+            for group in groups {
+                insert_group(&mut tx, group).await?;
+            }
+            for query in queries {
+                insert_query(&mut tx, query).await?;
+            }
+            tx.commit().await?;
         }
-        let mut tx = self.begin_write().await?;
-        for group in groups {
-            insert_group(&mut tx, group).await?;
-        }
-        for query in queries {
-            insert_query(&mut tx, query).await?;
-        }
-        Ok(tx.commit().await?)
+        self.remember(gathered);
+        Ok(())
     }
 
     async fn unknown<'a>(
@@ -41,7 +42,8 @@ impl Store {
     ) -> StoreResult<(Vec<&'a ErrorGroup>, Vec<&'a QueryGroup>)> {
         let mut connection = self.pool.acquire().await?;
         let (mut groups, mut queries) = (Vec::new(), Vec::new());
-        for group in gathered.groups.values() {
+        let errors = &self.known.errors;
+        for group in gathered.groups.values().filter(|one| !errors.contains(one.fingerprint)) {
             let known: Option<(i64,)> =
                 sqlx::query_as("SELECT fingerprint FROM error_group WHERE fingerprint = $1")
                     .bind(group.fingerprint)
@@ -49,7 +51,10 @@ impl Store {
                     .await?;
             groups.extend(known.is_none().then_some(group));
         }
-        for query in gathered.queries.values() {
+        let known_queries = &self.known.queries;
+        for query in
+            gathered.queries.values().filter(|one| !known_queries.contains(one.fingerprint))
+        {
             let known: Option<(i64,)> =
                 sqlx::query_as("SELECT fingerprint FROM query_group WHERE fingerprint = $1")
                     .bind(query.fingerprint)
@@ -58,6 +63,11 @@ impl Store {
             queries.extend(known.is_none().then_some(query));
         }
         Ok((groups, queries))
+    }
+
+    fn remember(&self, gathered: &Gathered) {
+        self.known.errors.extend(gathered.groups.keys().copied());
+        self.known.queries.extend(gathered.queries.keys().copied());
     }
 }
 

@@ -75,7 +75,7 @@ async fn a_batch_that_cannot_be_read_is_set_aside_and_holds_up_no_other() {
     let (store, _dir) = fresh().await;
     let mut contents = Contents::default();
     let mut junk = contents.batch(1, counts(MINUTE, 1));
-    junk.data = vec![250];
+    junk.frame.data = vec![250];
     let undefined = BatchContent { groups: Vec::new(), ..counts(MINUTE, 1) };
     let batches = [junk, contents.batch(2, undefined), contents.batch(3, counts(MINUTE, 6))];
     store.save(&batches).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_late_batch_goes_into_its_old_hour_and_marks_its_day_as_changed() {
     contents.fold(&store).await;
     store.save(&batches[1..]).await.unwrap();
     let later = MS + 86_400_000;
-    store.fold(&|bytes: &[u8]| contents.decode(bytes), later).await.unwrap();
+    store.fold(&contents, later).await.unwrap();
     assert_eq!(errors_in(&store, hours(0, 1)).await, Some(5));
     assert_eq!(errors_in(&store, hours(1, 30)).await, None);
     assert_eq!(store.last_change_ms(&site(), hours(0, 1)).await.unwrap(), Some(later));
@@ -319,4 +319,140 @@ proptest! {
         });
         prop_assert_eq!(got, expected);
     }
+}
+
+async fn sources(store: &Store) -> Vec<(String, i64)> {
+    let fates = store.fates(&site(), hours(0, 1)).await.unwrap();
+    fates.into_iter().map(|fates| (fates.source, fates.read)).collect()
+}
+
+async fn wanted(store: &Store) -> Vec<u32> {
+    store.wanted(&site(), &agent(), &epoch()).await.unwrap()
+}
+
+async fn defined(store: &Store, known: &[(u32, &str)], lost: &[u32]) {
+    let known: Vec<_> = known.iter().map(|(id, name)| (*id, name.as_bytes().to_vec())).collect();
+    store.define(&site(), &agent(), &epoch(), &known, lost).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_means_in_every_later_batch_what_it_was_defined_as() {
+    let (store, _dir) = fresh().await;
+    let mut contents = Contents::default();
+    let batches = [contents.naming(1, &[(7, "play")], &[7]), contents.naming(2, &[], &[7])];
+    for batch in batches {
+        store.save(&[batch]).await.unwrap();
+        contents.fold(&store).await;
+    }
+    assert_eq!(sources(&store).await, [("play".to_owned(), 2)]);
+    assert_eq!(wanted(&store).await, Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn a_batch_whose_ids_are_not_defined_waits_alone_and_is_folded_when_they_are() {
+    let (store, _dir) = fresh().await;
+    let mut contents = Contents::default();
+    let batches = [
+        contents.naming(5, &[], &[7, 300]),
+        contents.naming(6, &[(8, "nginx")], &[8]),
+        contents.naming(9, &[(9, "own")], &[7, 9]),
+    ];
+    store.save(&batches).await.unwrap();
+    let report = contents.fold(&store).await;
+    assert_eq!((report.batches, report.waiting, report.damaged), (1, 2, 0));
+    assert_eq!(sources(&store).await, [("nginx".to_owned(), 1)]);
+    assert_eq!(wanted(&store).await, [7, 300]);
+    assert_eq!(store.pending().await.unwrap(), [], "a waiting batch is not looked at again");
+    assert_eq!(store.waiting().await.unwrap(), 2);
+    // A bundle brings the older batch that defines one of them.
+    let older = contents.naming(4, &[(7, "play")], &[7]);
+    store.save(&[older]).await.unwrap();
+    contents.fold(&store).await;
+    assert_eq!(contents.fold(&store).await.batches, 1);
+    assert_eq!(wanted(&store).await, [300]);
+    let known = [("nginx".to_owned(), 1), ("own".to_owned(), 1), ("play".to_owned(), 2)];
+    assert_eq!(sources(&store).await, known);
+    // The agent answers for the other.
+    defined(&store, &[(300, "postgres")], &[]).await;
+    assert_eq!(contents.fold(&store).await.batches, 1);
+    assert_eq!((wanted(&store).await, store.waiting().await.unwrap()), (vec![], 0));
+    assert_eq!(errors_in(&store, hours(0, 1)).await, Some(4));
+}
+
+#[tokio::test]
+async fn a_definition_that_stands_in_a_later_batch_of_the_same_fold_wakes_the_earlier() {
+    let (store, _dir) = fresh().await;
+    let mut contents = Contents::default();
+    let batches = [contents.naming(1, &[], &[7]), contents.naming(2, &[(7, "play")], &[7])];
+    store.save(&batches).await.unwrap();
+    contents.fold(&store).await;
+    contents.fold(&store).await;
+    assert_eq!(sources(&store).await, [("play".to_owned(), 2)]);
+    assert_eq!((wanted(&store).await, store.waiting().await.unwrap()), (vec![], 0));
+}
+
+#[tokio::test]
+async fn what_is_counted_under_a_lost_definition_is_kept_and_a_definition_that_turns_up_is_used() {
+    let (store, _dir) = fresh().await;
+    let mut contents = Contents::default();
+    store.save(&[contents.naming(1, &[], &[7])]).await.unwrap();
+    contents.fold(&store).await;
+    defined(&store, &[], &[7]).await;
+    assert_eq!(contents.fold(&store).await.batches, 1);
+    assert_eq!(sources(&store).await, [("lost".to_owned(), 1)]);
+    store.save(&[contents.naming(2, &[(7, "play")], &[7])]).await.unwrap();
+    assert_eq!(contents.fold(&store).await.contradictions, 0);
+    assert_eq!(sources(&store).await, [("lost".to_owned(), 1), ("play".to_owned(), 1)]);
+    defined(&store, &[], &[7]).await;
+    store.save(&[contents.naming(3, &[], &[7])]).await.unwrap();
+    contents.fold(&store).await;
+    assert_eq!(sources(&store).await, [("lost".to_owned(), 1), ("play".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn the_first_definition_of_an_id_stays_and_a_contradiction_is_counted() {
+    let (store, _dir) = fresh().await;
+    let mut contents = Contents::default();
+    store.save(&[contents.naming(1, &[(7, "play")], &[7])]).await.unwrap();
+    contents.fold(&store).await;
+    store.save(&[contents.naming(2, &[(7, "other")], &[7])]).await.unwrap();
+    let report = contents.fold(&store).await;
+    assert_eq!((report.batches, report.contradictions), (1, 1));
+    defined(&store, &[(7, "third")], &[]).await;
+    store.save(&[contents.naming(3, &[(7, "play")], &[7])]).await.unwrap();
+    assert_eq!(contents.fold(&store).await.contradictions, 0);
+    assert_eq!(sources(&store).await, [("play".to_owned(), 3)]);
+}
+
+#[tokio::test]
+async fn an_id_of_another_epoch_is_another_id() {
+    let (store, _dir) = fresh().await;
+    let mut contents = Contents::default();
+    let mut other = contents.naming(1, &[], &[7]);
+    other.epoch = crate::domain::Epoch([8; 16]);
+    store.save(&[contents.naming(1, &[(7, "play")], &[7]), other]).await.unwrap();
+    let report = contents.fold(&store).await;
+    assert_eq!((report.batches, report.waiting), (1, 1));
+    assert_eq!(wanted(&store).await, Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn newer_error_ids_without_a_text_join_the_text_that_is_known() {
+    let (store, _dir) = fresh().await;
+    let mut contents = Contents::default();
+    let mut with = |seq, at_ms, text: &str, id: &str| {
+        let (text, error_ids) = (text.to_owned(), vec![id.to_owned()]);
+        let exemplars = vec![Exemplar { group: 0, at_ms, text, error_ids }];
+        contents.batch(seq, BatchContent { exemplars, ..counts(MINUTE, 1) })
+    };
+    let batches =
+        [with(3, MS + 9, "", "new"), with(1, MS, "trace", "old"), with(2, MS + 5, "", "mid")];
+    for batch in batches {
+        store.save(&[batch]).await.unwrap();
+        contents.fold(&store).await;
+        let error = store.errors(&site(), hours(0, 1), 1).await.unwrap().remove(0);
+        assert_eq!(error.error_ids, ["new"]);
+    }
+    let error = store.errors(&site(), hours(0, 1), 1).await.unwrap().remove(0);
+    assert_eq!(error.exemplar.as_deref(), Some("trace"));
 }

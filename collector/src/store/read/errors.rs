@@ -190,7 +190,10 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         match row {
-            Some((text, ids)) => Ok((Some(text), from_json("error ids", site, &ids)?)),
+            Some((text, ids)) => {
+                let text = Some(text).filter(|text| !text.is_empty());
+                Ok((text, from_json("error ids", site, &ids)?))
+            }
             None => Ok((None, Vec::new())),
         }
     }

@@ -27,7 +27,7 @@ impl Browser {
             highest_seq: 0,
             sample: true,
         };
-        let no_batch = |_: &[u8]| Err("no batch".to_owned());
+        let no_batch = fixtures::Contents::default();
         self.store.register(&hello, &no_batch, at_ms).await.unwrap();
         let beat = (fixtures::site(), fixtures::agent(), at_ms, live);
         self.store.heartbeat(&[beat]).await.unwrap();

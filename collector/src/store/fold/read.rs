@@ -1,0 +1,101 @@
+//! Reading some batches: what can be counted, what has to wait, what cannot be read.
+
+use crate::{
+    domain::{
+        batch::{BatchContent, Frame},
+        definition::Opened,
+    },
+    store::{
+        Coding, Store, StoreResult,
+        definitions::{Of, complain},
+    },
+};
+
+use super::{
+    Head,
+    dictionary::{Dictionary, Learned, News},
+    gather::{self, Gathered},
+};
+
+/// What some batches came to.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) gathered: Gathered,
+    /// Definitions that are not stored yet.
+    pub(super) news: News,
+    /// Those that cannot be read, and why.
+    pub(super) unread: Vec<(Head, String)>,
+    /// Those that mention ids without a definition, and these ids, ascending.
+    pub(super) waiting: Vec<(Head, Vec<u32>)>,
+    /// Definitions that contradict what their id stands for.
+    pub(super) contradictions: u64,
+}
+
+/// What one batch came to.
+enum Read {
+    Whole(Box<BatchContent>),
+    Waits(Vec<u32>),
+}
+
+impl Store {
+    /// Reads batches one after the other: only one is open at a time, however large they are.
+    pub(super) async fn read_batches(
+        &self,
+        of: Of<'_>,
+        batches: Vec<(Head, Frame)>,
+        coding: &dyn Coding,
+        dictionary: &mut Dictionary,
+    ) -> StoreResult<Reading> {
+        let mut reading = Reading::default();
+        let mut connection = self.pool.acquire().await?;
+        for (head, frame) in batches {
+            let opened = match coding.open(&frame) {
+                Ok(opened) => opened,
+                Err(why) => {
+                    reading.unread.push((head, why));
+                    continue;
+                }
+            };
+            let defined = opened.definitions.iter().map(|(id, _)| *id);
+            let ids = opened.mentioned.iter().copied().chain(defined);
+            dictionary.load(&mut connection, of, coding, ids).await?;
+            match reading.read(of, opened, coding, dictionary) {
+                Ok(Read::Whole(content)) => reading.gathered.absorb(&head, *content),
+                Ok(Read::Waits(missing)) => reading.waiting.push((head, missing)),
+                Err(why) => reading.unread.push((head, why)),
+            }
+        }
+        Ok(reading)
+    }
+}
+
+impl Reading {
+    fn read(
+        &mut self,
+        of: Of<'_>,
+        opened: Opened,
+        coding: &dyn Coding,
+        dictionary: &mut Dictionary,
+    ) -> Result<Read, String> {
+        let read = |(id, data): (u32, Vec<u8>)| Ok((id, coding.definition(&data)?, data));
+        // All or none: a batch that cannot be read defines nothing.
+        let definitions: Vec<_> =
+            opened.definitions.into_iter().map(read).collect::<Result<_, String>>()?;
+        for (id, definition, data) in definitions {
+            match dictionary.learn(id, &data, definition) {
+                Learned::New => self.news.push((id, data)),
+                Learned::Same => {}
+                Learned::Other => {
+                    complain(of, id);
+                    self.contradictions += 1;
+                }
+            }
+        }
+        let missing = dictionary.missing(&opened.mentioned);
+        if !missing.is_empty() {
+            return Ok(Read::Waits(missing));
+        }
+        let content = (opened.resolve)(dictionary.names()).and_then(gather::checked)?;
+        Ok(Read::Whole(Box::new(content)))
+    }
+}
