@@ -6,6 +6,8 @@
 //! (Damage under way is caught before: by TCP, and by the spool's checksums.)
 
 mod answers;
+#[cfg(test)]
+mod backlog_tests;
 mod commit;
 mod door;
 mod floor;
