@@ -11,6 +11,8 @@ mod attempts;
 mod link;
 mod machines;
 mod answers;
+#[cfg(test)]
+mod backlog_tests;
 mod commit;
 mod door;
 mod floor;

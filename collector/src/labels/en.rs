@@ -96,6 +96,7 @@ pub const LABELS: Labels = Labels {
     connections: "Connections",
     active: "Active",
     spool_waiting: "Batches waiting to be sent by the agent:",
+    bytes_today: "Bytes the agent has sent and received since midnight:",
     problems: "Problems of the agent",
     day_title: "Last 24 hours",
     chart_wait: "Loading the charts …",
@@ -237,6 +238,19 @@ pub const LABELS: Labels = Labels {
         ("baseline_lost", "counters began anew or were not watched"),
         ("spool_lost", "the agent's spool was damaged or deleted"),
         ("groups_shed", "too many kinds; the rest are counted as others"),
+        (
+            "merged",
+            "minutes were merged to hours because the agent's spool was full; counts are exact",
+        ),
+        (
+            "exemplars_shed",
+            "examples were dropped because space or the day's bytes ran short; counts are exact",
+        ),
+        (
+            "restored",
+            "the server was restored from an older copy; samples of the time between are lost",
+        ),
+        ("definition_lost", "the agent lost the definition of what was measured"),
         ("unspecified", "no reason given"),
     ],
     classes: [
@@ -280,5 +294,6 @@ pub const LABELS: Labels = Labels {
         ("application.database", "database access failed"),
         ("application.bug", "program bug"),
         ("application.other", "other application error"),
+        ("collector.definition_lost", "the agent lost this error's text; its count is exact"),
     ],
 };

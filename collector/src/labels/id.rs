@@ -96,6 +96,7 @@ pub const LABELS: Labels = Labels {
     connections: "Koneksi",
     active: "Berjalan",
     spool_waiting: "Kumpulan data yang menunggu dikirim oleh agen:",
+    bytes_today: "Data yang dikirim dan diterima agen sejak tengah malam:",
     problems: "Kendala agen",
     day_title: "24 jam terakhir",
     chart_wait: "Memuat grafik …",
@@ -237,6 +238,13 @@ pub const LABELS: Labels = Labels {
         ("baseline_lost", "pencacah mulai dari awal atau tidak terpantau"),
         ("spool_lost", "antrean agen rusak atau terhapus"),
         ("groups_shed", "terlalu banyak jenis; sisanya dihitung sebagai lain-lain"),
+        ("merged", "menit digabung menjadi jam karena antrean agen penuh; hitungannya tepat"),
+        (
+            "exemplars_shed",
+            "contoh dibuang karena ruang atau jatah data tidak cukup; hitungannya tepat",
+        ),
+        ("restored", "server dipulihkan dari salinan lama; pengukuran di antaranya hilang"),
+        ("definition_lost", "agen kehilangan keterangan dari yang diukur"),
         ("unspecified", "sebab tidak disebut"),
     ],
     classes: [
@@ -280,5 +288,6 @@ pub const LABELS: Labels = Labels {
         ("application.database", "akses basis data gagal"),
         ("application.bug", "kesalahan program"),
         ("application.other", "kesalahan aplikasi lain"),
+        ("collector.definition_lost", "keterangan galat hilang di agen; hitungannya tepat"),
     ],
 };

@@ -139,6 +139,7 @@ pub struct Labels {
     pub connections: &'static str,
     pub active: &'static str,
     pub spool_waiting: &'static str,
+    pub bytes_today: &'static str,
     pub problems: &'static str,
     pub day_title: &'static str,
     pub chart_wait: &'static str,
@@ -240,9 +241,9 @@ pub struct Labels {
     /// Long names, January first.
     pub months_long: [&'static str; 12],
     /// Machine words for why (of states and of losses), and what people read.
-    pub reasons: [(&'static str, &'static str); 30],
+    pub reasons: [(&'static str, &'static str); 34],
     /// Classes of errors, and what people read.
-    pub classes: [(&'static str, &'static str); 40],
+    pub classes: [(&'static str, &'static str); 41],
 }
 
 impl Labels {
@@ -328,9 +329,20 @@ mod tests {
         "never_connected",
         "contact_only",
     ];
-    /// Reasons of losses in the contract.
-    const LOSSES: [&str; 5] =
-        ["unspecified", "file_lost", "baseline_lost", "spool_lost", "groups_shed"];
+    /// Reasons of losses in the contract, and that of a lost definition.
+    const LOSSES: [&str; 9] = [
+        "unspecified",
+        "file_lost",
+        "baseline_lost",
+        "spool_lost",
+        "groups_shed",
+        "merged",
+        "exemplars_shed",
+        "restored",
+        "definition_lost",
+    ];
+    /// The class that the collector gives itself.
+    const OWN_CLASS: &str = "collector.definition_lost";
 
     #[test]
     fn both_languages_know_the_same_reasons_and_classes() {
@@ -367,8 +379,9 @@ mod tests {
             for name in &names {
                 assert_ne!(classes::text(name, l), *name);
             }
+            assert_ne!(classes::text(OWN_CLASS, l), OWN_CLASS);
             for (word, _) in l.classes {
-                assert!(names.contains(&word), "no error is of class {word}");
+                assert!(names.contains(&word) || word == OWN_CLASS, "no error is of class {word}");
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     config::{Site, Thresholds},
     domain::{
         availability::Target,
-        batch::{DatabaseSample, DiskSample, HostSample, InterfaceSample, TargetState},
+        batch::{DatabaseSample, DiskSample, HostSample, InterfaceSample, LiveState, TargetState},
         summary::Server,
     },
     labels::{Labels, reasons},
@@ -43,6 +43,8 @@ pub struct ServerView {
     pub problems: Vec<(String, String, String)>,
     /// Batches that wait in the agent's spool, and their size.
     pub waiting: Option<(String, String)>,
+    /// Bytes that the agent has sent and received since midnight.
+    pub bytes_today: Option<(String, String)>,
     /// The agent's clock is off by this much.
     pub clock_off: Option<String>,
 }
@@ -136,6 +138,11 @@ fn since(decision: &Decision, page: &Page<'_>) -> Option<(String, String)> {
     Some((page.age(since), page.format.time(since, page.site)))
 }
 
+fn bytes_today(live: &LiveState, format: Format) -> Option<(String, String)> {
+    let (sent, received) = (live.sent_bytes_today?, live.received_bytes_today?);
+    Some((format.bytes(sent), format.bytes(received)))
+}
+
 /// What every figure of the page needs to be written.
 struct Page<'a> {
     site: &'a Site,
@@ -174,6 +181,7 @@ impl Page<'_> {
                 .map(|p| (p.subject.clone(), p.text.clone(), self.age(p.since_ms)))
                 .collect(),
             waiting,
+            bytes_today: bytes_today(live, self.format),
             clock_off: (off_ms.abs() > CLOCK_OFF_MS).then(|| self.format.span(off_ms.abs())),
         }
     }
