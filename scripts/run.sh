@@ -126,6 +126,7 @@ agent_settings() {
 # Once; what the agent got is in its state folder.
 enrol() {
     [ -e "$home/enrolled" ] && [ -d "$home/agent" ] && return
+    mkdir -p -m 700 "$home/agent"
     local token
     token=$("$collector" --config "$home/collector.toml" token create --site demo --expires 10m --json |
         sed -nE 's/.*"token": *"([^"]+)".*/\1/p')
