@@ -27,6 +27,7 @@ main() {
     wait_for "$home/addresses.json" collector
     password
     agent_settings
+    enrol
     start agent "$agent" run --config "$home/agent.toml"
     where_to_look
     # Ends when one of them ends; then the other is stopped too.
@@ -120,6 +121,18 @@ agent_settings() {
         echo
         cat "$sources"
     } >"$home/agent.toml"
+}
+
+# Once; what the agent got is in its state folder.
+enrol() {
+    [ -e "$home/enrolled" ] && [ -d "$home/agent" ] && return
+    mkdir -p -m 700 "$home/agent"
+    local token
+    token=$("$collector" --config "$home/collector.toml" token create --site demo --expires 10m --json |
+        sed -nE 's/.*"token": *"([^"]+)".*/\1/p')
+    "$agent" enroll --collector "$(address ingest)" --token "$token" --config "$home/agent.toml" >>"$home/agent.log" 2>&1 ||
+        { tail -n 5 "$home/agent.log" >&2; exit 1; }
+    touch "$home/enrolled"
 }
 
 # The host's name in the letters that an agent's id may have.

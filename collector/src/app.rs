@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use crate::{
     alerting::Alerting,
     config::Settings,
-    domain::now_ms,
+    domain::{identity::Certificate, now_ms},
     identity::{self, Authority, Desk, Revoked, Terms},
     ingest::{self, Door, Services, Trouble},
     reporting,
@@ -81,6 +81,7 @@ pub async fn run(
     let (ingest, web) = (listeners.ingest.local_addr()?, listeners.web.local_addr()?);
     let authority = Arc::new(identity::load_or_create(&settings.identity.ca_dir, now_ms())?);
     let store = Store::open(&settings.store_url).await.context("cannot open the store")?;
+    warn_of_another_authority(&store, &authority, &settings.identity.ca_dir).await?;
     put_sites(&store, &settings).await.context("cannot write the sites")?;
     store.collector_started(&collector_id(), now_ms()).await.context("cannot note the start")?;
 
@@ -144,6 +145,26 @@ async fn write_reports(store: Store, settings: Arc<Settings>, shutdown: Cancella
     if let Err(why) = reporting::schedule::run(store, settings, shutdown).await {
         error!("monthly reports are not written by themselves: {why:#}");
     }
+}
+
+/// A second collector that was started without a copy of `ca_dir` makes an authority of its own; so does one
+/// whose folder was lost. Its servers do not trust it, and their logs say less clearly why.
+async fn warn_of_another_authority(
+    store: &Store,
+    authority: &Authority,
+    ca_dir: &Path,
+) -> Result<()> {
+    let newest = store.newest_certificate().await.context("cannot read the certificates")?;
+    let foreign = newest.as_ref().filter(|kept| !authority.signed_der(&kept.der));
+    if let Some(Certificate { site, agent, .. }) = foreign {
+        error!(
+            "ca_dir {} holds another CA than the one that signed the newest certificate ({site}/{agent}): \
+             servers enrolled under that one neither trust this collector nor are let in; copy ca_dir from \
+             the collector or backup that has it, or enrol every server again",
+            ca_dir.display()
+        );
+    }
+    Ok(())
 }
 
 /// Knows which certificates are refused before the first agent is let in, and keeps knowing.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     collector::{SITE, ZONE},
@@ -30,6 +30,18 @@ impl<'a> Agent<'a> {
         );
         let settings = scratch.file("agent.toml", &text)?;
         Ok(Agent { scratch, settings, program: None })
+    }
+
+    /// `pantau-agent enroll` with a token.
+    pub fn enrol(&self, collector: SocketAddr, token: &str) -> Result<()> {
+        let mut command = self.scratch.command(&binary("pantau-agent")?)?;
+        command.args(["enroll", "--collector", &collector.to_string(), "--token", token]);
+        let output = command.arg("--config").arg(&self.settings).output()?;
+        if !output.status.success() {
+            let printed = [output.stdout, output.stderr].concat();
+            bail!("enroll: {}: {}", output.status, String::from_utf8_lossy(&printed));
+        }
+        Ok(())
     }
 
     /// Starts it.

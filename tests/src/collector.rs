@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::{
+    agent::Agent,
     eventually,
     program::{Program, binary},
     scratch::Scratch,
@@ -95,6 +96,18 @@ impl<'a> Collector<'a> {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         child.stdin.take().context("stdin is piped")?.write_all(PASSWORD.as_bytes())?;
         succeeded(child.wait_with_output()?).map(drop)
+    }
+
+    /// Makes an agent known, as a person does: a token here, `enroll` there. The collector must run.
+    pub fn enrol(&self, agent: &Agent<'_>) -> Result<()> {
+        agent.enrol(self.ingest()?, &self.token()?)
+    }
+
+    /// A new token for a server of the site.
+    pub fn token(&self) -> Result<String> {
+        let made = self.run(&["token", "create", "--site", SITE, "--json"])?;
+        let made: Value = serde_json::from_str(&made).context("JSON")?;
+        Ok(made["token"].as_str().context("a token")?.to_owned())
     }
 
     /// Runs a command of the command line for the site; the list that its JSON holds under its name.

@@ -13,6 +13,7 @@ pub mod program;
 pub mod agent;
 pub mod collector;
 
+pub mod authority;
 pub mod browser;
 pub mod mail;
 pub mod recorder;

@@ -94,6 +94,11 @@ impl Authority {
         certificate.is_signed_with(self.issuer.key().public_key_raw())
     }
 
+    /// As [`Authority::signed`], of any bytes.
+    pub fn signed_der(&self, der: &[u8]) -> bool {
+        certificate::Presented::read(der).is_ok_and(|certificate| self.signed(&certificate))
+    }
+
     /// Signs a certificate for an agent's key.
     pub fn sign_agent(
         &self,
@@ -227,7 +232,9 @@ mod tests {
             (Authority::generate(NOW_MS).unwrap(), Authority::generate(NOW_MS).unwrap());
         let (site, agent) = names();
         let signed = theirs.sign_agent(&Key::new().point(), &site, &agent, 90, NOW_MS).unwrap();
-        assert!(!ours.signed(&Presented::read(&signed.der).unwrap()));
+        assert!(theirs.signed_der(&signed.der));
+        assert!(!ours.signed_der(&signed.der));
+        assert!(!ours.signed_der(b"no certificate"));
     }
 
     #[test]

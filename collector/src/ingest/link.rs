@@ -26,16 +26,29 @@ use tonic::transport::server::Connected;
 use super::admission::Place;
 use crate::identity::certificate::Presented;
 
-/// A connection without a call is closed after this.
-const IDLE_MAX: Duration = Duration::from_secs(30);
-/// Without a certificate, sooner: the first call must come within this.
-const UNKNOWN_IDLE_MAX: Duration = Duration::from_secs(10);
-/// Who comes without a certificate is done by then; it has one now, or comes again.
-const UNKNOWN_LIFE_MAX: Duration = Duration::from_secs(60);
-/// When the collector stops, calls may take this long to end.
-const LAST_CALLS_WITHIN: Duration = Duration::from_secs(8);
-/// And the last words this long to leave.
-const GOODBYE: Duration = Duration::from_millis(500);
+/// How long a connection is kept.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Without a call.
+    idle: Duration,
+    /// In all.
+    life: Option<Duration>,
+    /// When the collector stops, for its calls to end.
+    last_calls: Duration,
+    /// And then for the last words to leave.
+    goodbye: Duration,
+}
+
+/// Of an agent.
+const KNOWN: Limits = Limits {
+    idle: Duration::from_secs(30),
+    life: None,
+    last_calls: Duration::from_secs(8),
+    goodbye: Duration::from_millis(500),
+};
+/// Of a caller without a certificate: it asks for one at once, and then has one or comes again.
+const UNKNOWN: Limits =
+    Limits { idle: Duration::from_secs(10), life: Some(Duration::from_secs(60)), ..KNOWN };
 
 /// Who is at the other end, for every call on a connection.
 #[derive(Clone)]
@@ -85,7 +98,8 @@ impl Link {
     ) -> Link {
         let (calls, seen) = watch::channel(0);
         let closed = CancellationToken::new();
-        tokio::spawn(watch(seen, certificate.is_some(), closed.clone(), shutdown));
+        let limits = if certificate.is_some() { KNOWN } else { UNKNOWN };
+        tokio::spawn(watch(seen, limits, closed.clone(), shutdown));
         Link {
             tls,
             caller: Caller { peer, certificate, calls },
@@ -105,16 +119,21 @@ impl Link {
 /// Closes a connection when its time has come; ends with it.
 async fn watch(
     calls: watch::Receiver<u32>,
-    known: bool,
+    limits: Limits,
     closed: CancellationToken,
     shutdown: CancellationToken,
 ) {
-    let idle_max = if known { IDLE_MAX } else { UNKNOWN_IDLE_MAX };
+    let life = async {
+        match limits.life {
+            Some(life) => sleep(life).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = closed.cancelled() => {}
-        () = idle(calls.clone(), idle_max) => {}
-        () = sleep(UNKNOWN_LIFE_MAX), if !known => {}
-        () = stopped(calls, &shutdown) => {}
+        () = idle(calls.clone(), limits.idle) => {}
+        () = life => {}
+        () = stopped(calls, limits, &shutdown) => {}
     }
     closed.cancel();
 }
@@ -133,10 +152,10 @@ async fn idle(mut calls: watch::Receiver<u32>, max: Duration) {
 }
 
 /// Returns when the collector stops and the calls have ended, or have had their time.
-async fn stopped(mut calls: watch::Receiver<u32>, shutdown: &CancellationToken) {
+async fn stopped(mut calls: watch::Receiver<u32>, limits: Limits, shutdown: &CancellationToken) {
     shutdown.cancelled().await;
-    let _ = timeout(LAST_CALLS_WITHIN, calls.wait_for(|calls| *calls == 0)).await;
-    sleep(GOODBYE).await;
+    let _ = timeout(limits.last_calls, calls.wait_for(|calls| *calls == 0)).await;
+    sleep(limits.goodbye).await;
 }
 
 impl Connected for Link {
@@ -183,5 +202,77 @@ impl AsyncWrite for Link {
         let closing = Pin::new(&mut self.tls).poll_shutdown(cx);
         // The end of TLS is said if it can be said at once; a dead peer is not waited for.
         if self.is_closed(cx) { Poll::Ready(Ok(())) } else { closing }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEVER: Duration = Duration::from_secs(86_400);
+    const SOON: Duration = Duration::from_millis(1);
+    /// Long enough for a machine under load; nothing waits this long when all is well.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// Closes for no reason; a test makes one of them come soon.
+    const ENDLESS: Limits = Limits { idle: NEVER, life: None, last_calls: NEVER, goodbye: SOON };
+
+    struct Watched {
+        calls: watch::Sender<u32>,
+        closed: CancellationToken,
+        shutdown: CancellationToken,
+    }
+
+    fn watched(limits: Limits, calls: u32) -> Watched {
+        let (calls, seen) = watch::channel(calls);
+        let (closed, shutdown) = (CancellationToken::new(), CancellationToken::new());
+        tokio::spawn(watch(seen, limits, closed.clone(), shutdown.clone()));
+        Watched { calls, closed, shutdown }
+    }
+
+    impl Watched {
+        async fn closes(&self) {
+            timeout(PATIENCE, self.closed.cancelled()).await.expect("the connection stays open");
+        }
+
+        /// Lets the watchman look; what it would do at once, it has done after this.
+        async fn stays_open(&self) {
+            sleep(SOON * 20).await;
+            assert!(!self.closed.is_cancelled());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_without_a_call_is_closed_and_one_with_a_call_is_not() {
+        watched(Limits { idle: SOON, ..ENDLESS }, 0).closes().await;
+        let busy = watched(Limits { idle: SOON, ..ENDLESS }, 2);
+        busy.stays_open().await;
+        busy.calls.send_replace(1);
+        busy.stays_open().await;
+        busy.calls.send_replace(0);
+        busy.closes().await;
+    }
+
+    #[tokio::test]
+    async fn who_stays_unknown_is_closed_in_the_middle_of_a_call() {
+        watched(Limits { life: Some(SOON), ..ENDLESS }, 1).closes().await;
+        assert!(UNKNOWN.life.is_some() && UNKNOWN.idle < KNOWN.idle && KNOWN.life.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stop_waits_for_calls_but_not_for_ever() {
+        let idle = watched(ENDLESS, 0);
+        idle.shutdown.cancel();
+        idle.closes().await;
+
+        let busy = watched(ENDLESS, 1);
+        busy.shutdown.cancel();
+        busy.stays_open().await;
+        busy.calls.send_replace(0);
+        busy.closes().await;
+
+        let endless = watched(Limits { last_calls: SOON, ..ENDLESS }, 1);
+        endless.shutdown.cancel();
+        endless.closes().await;
     }
 }

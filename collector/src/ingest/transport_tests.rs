@@ -136,7 +136,7 @@ impl Stream {
         next.unwrap().expect("the stream has ended").message.unwrap()
     }
 
-    async fn is_welcome(mut self) -> Stream {
+    async fn welcomed(mut self) -> Stream {
         match self.hears().await {
             Message::Welcome(_) => self,
             other => panic!("expected a welcome, got {other:?}"),
@@ -162,7 +162,7 @@ async fn a_token_buys_a_certificate_and_the_certificate_opens_the_door() {
     assert!(answer.not_before_ms < now_ms() && answer.not_after_ms > now_ms() + 89 * 24 * HOUR_MS);
 
     let papers = Papers { key, certificate: answer.certificate };
-    collector.call(&papers, "spse-1", 1).await.is_welcome().await;
+    collector.call(&papers, "spse-1", 1).await.welcomed().await;
     let actions: Vec<_> = collector.store.audit_entries(9).await.unwrap();
     assert_eq!(actions.len(), 1);
     assert_eq!(
@@ -217,11 +217,11 @@ async fn what_is_no_token_or_no_request_is_refused_by_name() {
 async fn enrolling_again_replaces_the_certificate_and_ends_the_stream_of_the_old_one() {
     let collector = Collector::start().await;
     let before = collector.enrolled("spse-1").await;
-    let mut old = collector.call(&before, "spse-1", 1).await.is_welcome().await;
+    let mut old = collector.call(&before, "spse-1", 1).await.welcomed().await;
     let after = collector.enrolled("spse-1").await;
     collector.behind.revoked.refresh(&collector.store, now_ms()).await.unwrap();
     assert_eq!(old.refusal().await.reason(), Reason::Revoked);
-    collector.call(&after, "spse-1", 1).await.is_welcome().await;
+    collector.call(&after, "spse-1", 1).await.welcomed().await;
     assert_eq!(collector.store.servers(None).await.unwrap().len(), 1, "no second server");
 }
 
@@ -272,7 +272,7 @@ async fn a_certificate_speaks_for_its_own_agent_alone() {
 async fn revoking_ends_the_open_stream_and_refuses_the_next_one() {
     let collector = Collector::start().await;
     let papers = collector.enrolled("spse-1").await;
-    let mut open = collector.call(&papers, "spse-1", 1).await.is_welcome().await;
+    let mut open = collector.call(&papers, "spse-1", 1).await.welcomed().await;
     let revoked = collector.store.revoke_agent(&demo(), &spse_1(), "stolen", now_ms()).await;
     assert_eq!(revoked.unwrap(), 1);
     collector.behind.revoked.refresh(&collector.store, now_ms()).await.unwrap();
@@ -298,7 +298,7 @@ async fn a_server_that_was_off_for_months_renews_and_is_let_in() {
     assert_eq!(answer.refused(), Refused::Unspecified, "{}", answer.detail);
     assert_eq!(collector.renew(&expired, &next).await, answer, "a lost answer is given again");
     let papers = Papers { key: next, certificate: answer.certificate };
-    collector.call(&papers, "spse-1", 1).await.is_welcome().await;
+    collector.call(&papers, "spse-1", 1).await.welcomed().await;
 
     let too_old = collector.behind.papers(&AgentId("spse-2".into()), 600);
     assert_eq!(collector.renew(&too_old, &Key::new()).await.refused(), Refused::TooOld);
@@ -319,7 +319,7 @@ async fn who_comes_is_noted_also_when_a_restored_store_does_not_know_the_certifi
     let collector = Collector::start().await;
     let papers = collector.behind.papers(&spse_1(), 3);
     let serial = Presented::read(&papers.certificate).unwrap().serial;
-    collector.call(&papers, "spse-1", 1).await.is_welcome().await;
+    collector.call(&papers, "spse-1", 1).await.welcomed().await;
     let noted = async {
         while collector.store.certificate(serial).await.unwrap().is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -332,10 +332,10 @@ async fn who_comes_is_noted_also_when_a_restored_store_does_not_know_the_certifi
 async fn a_copy_of_a_server_is_refused_and_the_server_goes_on() {
     let collector = Collector::start().await;
     let papers = collector.enrolled("spse-1").await;
-    let mut original = collector.call(&papers, "spse-1", 1).await.is_welcome().await;
-    let mut copy = collector.call(&papers, "spse-1", 2).await.is_welcome().await;
+    let mut original = collector.call(&papers, "spse-1", 1).await.welcomed().await;
+    let mut copy = collector.call(&papers, "spse-1", 2).await.welcomed().await;
     assert_eq!(original.refusal().await.reason(), Reason::Replaced);
-    let _original = collector.call(&papers, "spse-1", 1).await.is_welcome().await;
+    let _original = collector.call(&papers, "spse-1", 1).await.welcomed().await;
     assert_eq!(copy.refusal().await.reason(), Reason::Replaced);
     let refusal = collector.call(&papers, "spse-1", 2).await.refusal().await;
     assert_eq!(refusal.reason(), Reason::Cloned);

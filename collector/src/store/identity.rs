@@ -147,6 +147,18 @@ impl Store {
         rows.iter().map(certificate).collect()
     }
 
+    /// The certificate that was issued last, whoever's.
+    pub async fn newest_certificate(&self) -> StoreResult<Option<Certificate>> {
+        let row = sqlx::query(
+            "SELECT serial, site_id, agent_id, der, key_hash, machine_id, issued_ms, not_before_ms,
+                 not_after_ms, seen_ms, revoked_ms, reason
+             FROM certificate ORDER BY issued_ms DESC, serial LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(certificate).transpose()
+    }
+
     /// Refuses every certificate of an agent from now on; how many held until now.
     pub async fn revoke_agent(
         &self,
@@ -186,6 +198,11 @@ impl Store {
         certificate: &Certificate,
         now_ms: i64,
     ) -> StoreResult<()> {
+        // Nothing to write is the rule: thousands of agents may come back at once.
+        let known = self.certificate(certificate.serial).await?;
+        if known.is_some_and(|known| known.seen_ms.is_some()) {
+            return Ok(());
+        }
         let mut tx = self.begin_write().await?;
         insert(&mut tx, certificate).await?;
         sqlx::query("UPDATE certificate SET seen_ms = $2 WHERE serial = $1 AND seen_ms = 0")
@@ -379,6 +396,8 @@ mod tests {
         let first = Issue { certificate: certificate(5), token: None, supersedes: vec![] };
         store.issue(&first, 10).await.unwrap();
         store.issue(&paid(6, 1, vec![Serial([5; 16])]), 20).await.unwrap();
+        let newest = store.newest_certificate().await.unwrap().unwrap();
+        assert_eq!(newest.serial, Serial([6; 16]));
         let (site, agent) = (SiteId("demo".into()), AgentId("spse-1".into()));
         let all = store.certificates(&site, &agent).await.unwrap();
         let all: Vec<_> = all.into_iter().map(|c| (c.serial.0[0], c.revoked)).collect();

@@ -28,6 +28,7 @@ async fn a_site_that_goes_down_and_comes_up_is_told_once_each_by_mail_and_by_web
     let mut collector = Collector::new(&scratch, &settings)?;
     collector.start().await?;
     let mut agent = Agent::new(&scratch, collector.ingest()?, &agent::probe(&spse.url(), FOOTER))?;
+    collector.enrol(&agent)?;
     agent.start()?;
     eventually("the first probe", || async { (spse.requests() > 2).then_some(()) }).await?;
 

@@ -42,6 +42,7 @@ async fn what_was_done_in_the_database_and_the_application_is_what_the_report_sa
     ]
     .concat();
     let mut agent = Agent::new(&scratch, collector.ingest()?, &sources)?;
+    collector.enrol(&agent)?;
     agent.start()?;
 
     work(&postgres).await?;
@@ -114,6 +115,7 @@ async fn ten_thousand_lines_with_137_errors_count_exactly_while_the_agent_is_kil
     let mut collector = Collector::new(&scratch, "")?;
     collector.start().await?;
     let mut agent = Agent::new(&scratch, collector.ingest()?, &agent::play_log(&log))?;
+    collector.enrol(&agent)?;
     agent.start()?;
 
     let (mut lines, mut errors) = (0, 0usize);
@@ -158,6 +160,7 @@ async fn a_killed_collector_takes_up_where_it_was_and_counts_nothing_twice() -> 
     let mut collector = Collector::new(&scratch, "")?;
     collector.start().await?;
     let mut agent = Agent::new(&scratch, collector.ingest()?, &agent::play_log(&log))?;
+    collector.enrol(&agent)?;
     agent.start()?;
 
     for round in 0..3 {
@@ -193,6 +196,7 @@ async fn a_cluster_that_writes_three_formats_is_counted_from_one() -> Result<()>
     let sources =
         [agent::postgres_log(&pattern), agent::cluster(postgres.port, WATCHER, DATABASE)].concat();
     let mut agent = Agent::new(&scratch, collector.ingest()?, &sources)?;
+    collector.enrol(&agent)?;
     agent.start()?;
     work(&postgres).await?;
     let wanted: i64 = BAD.iter().map(|(_, _, times)| times).sum();

@@ -30,6 +30,7 @@ async fn a_missing_log_a_forbidden_log_and_a_refusing_database_leave_the_rest_at
     ]
     .concat();
     let mut agent = Agent::new(&scratch, collector.ingest()?, &sources)?;
+    collector.enrol(&agent)?;
 
     let (code, printed) = agent.check()?;
     assert_eq!(code, Some(1), "{printed}");
@@ -83,9 +84,10 @@ async fn an_agent_without_its_collector_keeps_counting_and_delivers_later() -> R
     let mut collector = Collector::new(&scratch, "")?;
     collector.start().await?;
     let address = collector.ingest()?;
+    let mut agent = Agent::new(&scratch, address, &agent::play_log(&log))?;
+    collector.enrol(&agent)?;
     collector.program()?.stop().await?;
 
-    let mut agent = Agent::new(&scratch, address, &agent::play_log(&log))?;
     agent.start()?;
     for n in 0..25 {
         play.error(n % play::KINDS)?;
@@ -120,6 +122,7 @@ async fn a_full_spool_disk_is_said_and_nothing_is_lost_when_there_is_room_again(
     let mut collector = Collector::new(&scratch, "")?;
     collector.start().await?;
     let mut agent = Agent::new(&scratch, collector.ingest()?, &agent::play_log(&log))?;
+    collector.enrol(&agent)?;
     agent.start()?;
     play.error(0)?;
     eventually("the first error", || async {

@@ -30,6 +30,7 @@ async fn a_person_signs_in_and_sees_the_site_come_up_and_go_down_and_the_agent_f
 
     let sources = agent::probe(&spse.url(), FOOTER);
     let mut agent = Agent::new(&scratch, collector.ingest()?, &sources)?;
+    collector.enrol(&agent)?;
     agent.start()?;
     state(&browser, &home, "up").await.with_context(|| agent.printed())?;
     spse.answer(500);

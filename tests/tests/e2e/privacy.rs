@@ -43,6 +43,7 @@ async fn planted_secrets_are_in_the_logs_and_not_on_the_wire() -> Result<()> {
     ]
     .concat();
     let mut agent = Agent::new(&scratch, recorder.address, &sources)?;
+    recorder.enrol(&agent)?;
     agent.start()?;
     let marks = ["tabel_bukti", "bukti_aplikasi"];
     eventually("both logs on the wire", || async {
