@@ -23,6 +23,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 const RENEWED_REST: Duration = Duration::from_secs(3_600);
 /// Between two looks at a clock that cannot be right.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(60);
+/// Between two looks at an identity on disk that cannot be taken over.
+const DISK_INTERVAL: Duration = Duration::from_secs(300);
 /// Failed attempts that are no news while the certificate still holds: it has a third of its life left.
 const FAILURES_UNTOLD: u32 = 3;
 /// Between two looks at what is left of the day's bytes.
@@ -194,7 +196,9 @@ impl Keeper {
     /// One look at the certificate, and what it takes to keep it.
     async fn look(&mut self) -> Rest {
         if let Err(error) = self.adopt_stored().await {
+            // What is on disk is another's, or gone: nothing may be stored over it.
             self.teller.tell(Some(format!("{error:#}"))).await;
+            return Rest::light(DISK_INTERVAL);
         }
         let enrolled = self.enrolled.borrow().clone();
         let refused = self.alerts.last() == Some(Alert::Expired);
@@ -324,6 +328,22 @@ mod tests {
         let mut keeper = scene.transport.keeper(mpsc::channel(8).0);
         keeper.look().await;
         assert!(!scene.transport.enrolled.borrow().is_expired(now_ms()));
+        scene.end().await;
+    }
+
+    #[tokio::test]
+    async fn an_identity_that_is_gone_is_told_and_not_written_again() {
+        let scene = Scene::new(Office { refuse: Refused::Unavailable, ..Office::new() }).await;
+        let file = Store::within(scene.dir.path()).file();
+        std::fs::remove_file(&file).unwrap();
+        let (out, mut told) = mpsc::channel(8);
+        let mut keeper = scene.transport.keeper(out);
+        keeper.look().await;
+        let Some(Sample::Standing("identity", Some(text))) = told.recv().await else {
+            panic!("nothing was told")
+        };
+        assert!(text.contains("not enrolled"), "{text}");
+        assert!(told.try_recv().is_err() && !file.exists());
         scene.end().await;
     }
 
