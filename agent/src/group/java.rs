@@ -1,6 +1,8 @@
 //! Finds in a redacted block what names a Java error: its exception, its root cause, and where in the
 //! application's own code it happened.
 
+use std::borrow::Cow;
+
 /// Packages that are not the application's own: their frames say how, not where.
 const FOREIGN_PACKAGES: &[&str] = &[
     "antlr.",
@@ -82,8 +84,8 @@ fn chain(block: &str) -> Vec<Link<'_>> {
         if let Some(frame) = frame(line) {
             if let Some(link) = chain.last_mut() {
                 link.has_frames = true;
-                if is_own(&frame) && link.frames.len() < FRAMES_MAX {
-                    link.frames.push(frame);
+                if link.frames.len() < FRAMES_MAX && is_own(&frame) {
+                    link.frames.push(frame.into_owned());
                 }
             }
         } else if let Some(cause) = line.strip_prefix("Caused by: ") {
@@ -124,19 +126,20 @@ fn is_java(c: char) -> bool {
 }
 
 /// `class.method` of a line `at module/class.method(File.java:12)`.
-fn frame(line: &str) -> Option<String> {
+fn frame(line: &str) -> Option<Cow<'_, str>> {
     let (place, _) = line.strip_prefix("at ")?.split_once('(')?;
     let place = place.rsplit_once('/').map_or(place, |(_, place)| place);
-    let valid = place.contains('.') && place.chars().all(|c| is_java(c) || ".<> ".contains(c));
+    let is_part = |c: char| is_java(c) || matches!(c, '.' | '<' | '>' | ' ');
+    let valid = place.contains('.') && place.chars().all(is_part);
     valid.then(|| without_generated_numbers(place))
 }
 
 /// `lambda$view$3` and `Proxy12` are numbered anew with each build or start.
-fn without_generated_numbers(place: &str) -> String {
+fn without_generated_numbers(place: &str) -> Cow<'_, str> {
     if place.contains('$') || place.contains("Generated") {
         place.chars().filter(|c| !c.is_ascii_digit()).collect()
     } else {
-        place.to_owned()
+        Cow::Borrowed(place)
     }
 }
 
