@@ -199,7 +199,9 @@ fn keep(text: &mut Vec<u8>, kept: &mut usize, line: &[u8]) {
 /// Text from bytes: what is no UTF-8 becomes U+FFFD, control characters and those that reorder a line (a
 /// log can be written to deceive its reader) become spaces.
 fn clean(bytes: Vec<u8>) -> String {
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+    // Without a way out of the loop, many bytes are looked at together.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if bytes.iter().fold(true, |all, byte| all & is_plain(byte)) {
         return String::from_utf8(bytes).unwrap_or_default();
     }
     let harmless = |c: char| match c {

@@ -1,10 +1,11 @@
-//! Which rules can find something in a text. Two passes over its bytes answer that for all rules; a pattern
-//! is tried only where its gate is open. A gate may be open in vain, never closed in vain.
+//! Which rules can find something in a text: a look at its bytes answers that for all rules, and a pattern is
+//! tried only where its gate is open. A gate may be open in vain, never closed in vain.
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memmem};
+
+use super::words::Words;
 
 /// `=`.
 pub const EQUALS: u16 = 1;
@@ -58,9 +59,9 @@ impl Gate {
     }
 }
 
-/// Finds the words of all gates at once.
+/// All gates.
 pub struct Gates {
-    words: AhoCorasick,
+    words: Words,
     /// Per gate: its words as bits, and its shape.
     needs: Vec<(u64, u16)>,
 }
@@ -73,28 +74,14 @@ pub struct Held {
 }
 
 impl Gates {
-    /// For these gates, named by their index. All together have at most 64 words.
-    #[expect(clippy::expect_used, reason = "constant words; every test of the rules builds them")]
+    /// For these gates, named by their index.
     pub fn new(gates: impl Iterator<Item = Gate>) -> Gates {
-        let mut all: Vec<&'static str> = Vec::new();
-        let mut needs = Vec::new();
-        for gate in gates {
-            let mut bits = 0;
-            for word in gate.words {
-                let known = all.iter().position(|known| known == word);
-                let index = known.unwrap_or(all.len());
-                if known.is_none() {
-                    all.push(word);
-                }
-                bits |= 1_u64.checked_shl(index as u32).expect("at most 64 words");
-            }
-            needs.push((bits, gate.shape));
-        }
-        let words = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&all)
-            .expect("a few short words");
+        let mut words = Words::default();
+        let needs = gates.map(|gate| {
+            let bits = gate.words.iter().fold(0, |bits, word| bits | words.add(word));
+            (bits, gate.shape)
+        });
+        let needs = needs.collect();
         Gates { words, needs }
     }
 
@@ -114,8 +101,7 @@ impl Gates {
         if !text.is_ascii() && folds_to_ascii(text) {
             return u64::MAX;
         }
-        let found = self.words.find_overlapping_iter(text);
-        found.fold(0, |bits, word| bits | 1 << word.pattern().as_u32())
+        self.words.find(text.as_bytes())
     }
 }
 
@@ -131,8 +117,6 @@ const IS_TOKEN: u8 = 1 << 2;
 const IS_IN_NUMBER: u8 = 1 << 3;
 const IS_POINT: u8 = 1 << 4;
 const IS_COLON: u8 = 1 << 5;
-const IS_EQUALS: u8 = 1 << 6;
-const IS_QUERY: u8 = 1 << 7;
 
 static CLASSES: LazyLock<[u8; 256]> = LazyLock::new(|| std::array::from_fn(|at| class_of(at as u8)));
 
@@ -144,46 +128,56 @@ fn class_of(byte: u8) -> u8 {
         | flag(byte.is_ascii_digit() || b" .()+-".contains(&byte), IS_IN_NUMBER)
         | flag(byte == b'.', IS_POINT)
         | flag(byte == b':', IS_COLON)
-        | flag(byte == b'=', IS_EQUALS)
-        | flag(byte == b'?' || byte == b'&', IS_QUERY)
 }
 
 fn shape_of(bytes: &[u8]) -> u16 {
-    let classes = &*CLASSES;
-    let (mut seen, mut points_max, mut colons_max) = (0, 0_u32, 0_u32);
-    let (mut digits_max, mut hex_max, mut token_max) = (0_u32, 0_u32, 0_u32);
-    let (mut digits, mut hex, mut token, mut points, mut colons) = (0_u32, 0_u32, 0_u32, 0_u32, 0_u32);
-    for byte in bytes {
-        let class = classes.get(usize::from(*byte)).copied().unwrap_or(0);
-        let is = |flag: u8| u32::from(class & flag != 0);
-        seen |= class;
-        token = (token + 1) * is(IS_TOKEN);
-        hex = (hex + 1) * is(IS_HEX);
-        digits = (digits + is(IS_DIGIT)) * is(IS_IN_NUMBER);
-        points = (points + is(IS_POINT)) * is(IS_POINT | IS_DIGIT);
-        colons = (colons + is(IS_COLON)) * is(IS_COLON | IS_HEX);
-        token_max = token_max.max(token);
-        hex_max = hex_max.max(hex);
-        digits_max = digits_max.max(digits);
-        points_max = points_max.max(points);
-        colons_max = colons_max.max(colons);
-    }
+    let count = |run: &[u8], byte: fn(&u8) -> bool| run.iter().filter(|b| byte(b)).count();
+    let digits = runs(bytes, IS_IN_NUMBER, 8).map(|run| count(run, u8::is_ascii_digit)).max();
+    let hex = runs(bytes, IS_HEX, 12).map(<[u8]>::len).max();
+    let (digits, hex) = (digits.unwrap_or(0), hex.unwrap_or(0));
+    // The shortest that the patterns know: `1.2.3.4` and `a:b::`.
+    let mut addresses = runs(bytes, IS_POINT | IS_DIGIT, 7);
+    let mut long_addresses = runs(bytes, IS_COLON | IS_HEX, 5);
     let flag = |holds: bool, flag: u16| if holds { flag } else { 0 };
-    flag(seen & IS_EQUALS != 0, EQUALS)
-        | flag(seen & (IS_EQUALS | IS_COLON) != 0, ASSIGNMENT)
-        | flag(seen & IS_QUERY != 0, QUERY)
-        | flag(seen & IS_DIGIT != 0, DIGIT)
+    flag(memchr(b'=', bytes).is_some(), EQUALS)
+        | flag(memchr2(b'=', b':', bytes).is_some(), ASSIGNMENT)
+        | flag(memchr2(b'?', b'&', bytes).is_some(), QUERY)
+        | flag(bytes.iter().any(u8::is_ascii_digit), DIGIT)
         | flag(holds_address(bytes), AT)
-        | flag(points_max >= 3, DOTS)
-        | flag(colons_max >= 3, COLONS)
-        | flag(hex_max >= 12, HEX_12)
-        | flag(hex_max >= 20, HEX_20)
-        | flag(token_max >= 32, TOKEN_32)
-        | flag(digits_max >= 8, DIGITS_8)
-        | flag(digits_max >= 9, DIGITS_9)
-        | flag(digits_max >= 15, DIGITS_15)
-        | flag(digits_max >= 16, DIGITS_16)
-        | flag(digits_max >= 17, DIGITS_17)
+        | flag(addresses.any(|run| count(run, |b| *b == b'.') >= 3), DOTS)
+        | flag(long_addresses.any(|run| count(run, |b| *b == b':') >= 3), COLONS)
+        | flag(hex >= 12, HEX_12)
+        | flag(hex >= 20, HEX_20)
+        | flag(runs(bytes, IS_TOKEN, 32).next().is_some(), TOKEN_32)
+        | flag(digits >= 8, DIGITS_8)
+        | flag(digits >= 9, DIGITS_9)
+        | flag(digits >= 15, DIGITS_15)
+        | flag(digits >= 16, DIGITS_16)
+        | flag(digits >= 17, DIGITS_17)
+}
+
+/// Every run of at least `least` bytes of `class`, as long as it is. A run so long covers every `least`th
+/// byte, so the bytes between are looked at only beside one that belongs.
+fn runs(bytes: &[u8], class: u8, least: usize) -> impl Iterator<Item = &[u8]> {
+    let classes = &*CLASSES;
+    let belongs = move |byte: &u8| classes.get(usize::from(*byte)).is_some_and(|c| c & class != 0);
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let at = from + least - 1;
+            let (before, after) = (bytes.get(from..at)?, bytes.get(at..)?);
+            if !belongs(after.first()?) {
+                from = at + 1;
+                continue;
+            }
+            let start = at - before.iter().rev().take_while(|byte| belongs(byte)).count();
+            let end = at + after.iter().take_while(|byte| belongs(byte)).count();
+            from = end;
+            if end - start >= least {
+                return bytes.get(start..end);
+            }
+        }
+    })
 }
 
 fn holds_address(bytes: &[u8]) -> bool {
@@ -192,4 +186,20 @@ fn holds_address(bytes: &[u8]) -> bool {
         byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || more.contains(byte))
     };
     memchr_iter(b'@', bytes).any(|at| is(at.checked_sub(1), b"._%+-") && is(Some(at + 1), b"-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_long_run_is_found_whole(text in "[0-9a ]{0,60}", least in 1..9_usize) {
+            let found: Vec<_> = runs(text.as_bytes(), IS_DIGIT, least).collect();
+            let runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= least);
+            prop_assert_eq!(found, runs.map(str::as_bytes).collect::<Vec<_>>());
+        }
+    }
 }

@@ -13,6 +13,7 @@ use crate::sql::{Kind, tokens};
 mod gate;
 mod quotes;
 mod rules;
+mod words;
 
 use gate::{Gate, Gates, Held};
 use rules::{Known, RULES, Rule};

@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
+use memchr::{memchr2, memchr3};
 use regex::Regex;
 
 use super::{is_name, pattern};
@@ -28,7 +29,8 @@ static FRAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"\n\s*(?:at [\w$.]|Cau
 
 /// The text with its quotations replaced, and how many they were.
 pub fn mask(text: &str) -> (Cow<'_, str>, u64) {
-    if next_opening(text, 0).is_none() {
+    let bytes = text.as_bytes();
+    if memchr3(b'"', b'\'', b'`', bytes).is_none() && memchr2(0xc2, 0xe2, bytes).is_none() {
         return (Cow::Borrowed(text), 0);
     }
     let mut out = String::with_capacity(text.len());
