@@ -29,7 +29,7 @@ use logs::Kind;
 
 /// As in the agent (`app/logs.rs`, `app.rs`).
 const ENTRIES_MAX: usize = 128;
-const LOG_MESSAGES_MAX: usize = 32;
+const LOG_MESSAGES_MAX: usize = 16;
 const SAMPLE_INTERVAL_MS: i64 = 15_000;
 /// Size of the log that is written and measured where no file is named.
 const MB_DEFAULT: usize = 64;
@@ -121,7 +121,9 @@ fn read(mut follower: Follower, mut stream: LogStream, out: mpsc::Sender<Entries
         let idle = match follower.step(now_ms) {
             Step::Line { bytes, end } => {
                 unfinished_since = Some(Instant::now());
-                entries.extend(stream.line(bytes, end, now_ms));
+                if let Some(entry) = stream.line(bytes, end, now_ms) {
+                    entry.add_to(&mut entries);
+                }
                 false
             }
             Step::Event(Event::Opened(_)) => false,

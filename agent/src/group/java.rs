@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2, memrchr};
+
 /// Packages that are not the application's own: their frames say how, not where.
 const FOREIGN_PACKAGES: &[&str] = &[
     "antlr.",
@@ -127,16 +129,20 @@ fn is_java(c: char) -> bool {
 
 /// `class.method` of a line `at module/class.method(File.java:12)`.
 fn frame(line: &str) -> Option<Cow<'_, str>> {
-    let (place, _) = line.strip_prefix("at ")?.split_once('(')?;
-    let place = place.rsplit_once('/').map_or(place, |(_, place)| place);
-    let is_part = |c: char| is_java(c) || matches!(c, '.' | '<' | '>' | ' ');
-    let valid = place.contains('.') && place.chars().all(is_part);
+    let place = line.strip_prefix("at ")?;
+    let place = place.get(..memchr(b'(', place.as_bytes())?)?;
+    let module = memrchr(b'/', place.as_bytes()).map_or(0, |slash| slash + 1);
+    let place = place.get(module..)?;
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || b"_$.<> ".contains(&b);
+    let valid = memchr(b'.', place.as_bytes()).is_some() && place.bytes().all(is_part);
     valid.then(|| without_generated_numbers(place))
 }
 
 /// `lambda$view$3` and `Proxy12` are numbered anew with each build or start.
 fn without_generated_numbers(place: &str) -> Cow<'_, str> {
-    if place.contains('$') || place.contains("Generated") {
+    // Hardly any place has either letter: the search for the word is spared.
+    let marked = memchr2(b'$', b'G', place.as_bytes()).is_some();
+    if marked && (place.contains('$') || place.contains("Generated")) {
         place.chars().filter(|c| !c.is_ascii_digit()).collect()
     } else {
         Cow::Borrowed(place)

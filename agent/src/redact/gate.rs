@@ -42,7 +42,7 @@ pub const DIGITS_17: u16 = 1 << 14;
 #[derive(Clone, Copy, Debug)]
 pub struct Gate {
     /// One of these, lower case, found in any case; nothing where the list is empty.
-    words: &'static [&'static str],
+    pub words: &'static [&'static str],
     /// All of these.
     shape: u16,
 }
@@ -66,11 +66,18 @@ pub struct Gates {
     needs: Vec<(u64, u16)>,
 }
 
-/// What a text holds.
-#[derive(Clone, Copy, Debug)]
+/// What a text holds. Of two texts, a line end between them, it is what either holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     words: u64,
     shape: u16,
+}
+
+impl Held {
+    /// What this or the other text holds.
+    pub fn or(self, other: Held) -> Held {
+        Held { words: self.words | other.words, shape: self.shape | other.shape }
+    }
 }
 
 impl Gates {

@@ -10,11 +10,13 @@ use regex::{Regex, RegexBuilder};
 
 use crate::sql::{Kind, tokens};
 
+mod frames;
 mod gate;
 mod quotes;
 mod rules;
 mod words;
 
+use frames::Frames;
 use gate::{Gate, Gates, Held};
 use rules::{Known, RULES, Rule};
 
@@ -35,6 +37,13 @@ const WORD_DIGITS_MAX: usize = 8;
 /// Applies the rules and counts what they replace.
 #[derive(Debug, Default)]
 pub struct Redactor {
+    replaced: Replaced,
+    frames: Frames,
+}
+
+/// Replacements made.
+#[derive(Debug, Default)]
+struct Replaced {
     by_rule: Vec<u64>,
     sql_literals: u64,
     quoted_texts: u64,
@@ -44,7 +53,8 @@ impl Redactor {
     /// Redacts prose: messages, hints, Java traces. SQL quoted in it loses its literals.
     pub fn text<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
         // Quotations first: they may reach over lines, rules and statements do not.
-        let mut text = Gated::new(self.quotations(text));
+        let text = self.quotations(text);
+        let mut text = self.gated(text);
         self.apply(Known::ByPlace, &mut text);
         self.apply(Known::ByShape, &mut text);
         self.embedded_sql(text)
@@ -83,7 +93,7 @@ impl Redactor {
 
     /// Replacements made by each rule since the last call; rules that made none are left out.
     pub fn take(&mut self) -> Vec<(&'static str, u64)> {
-        let taken = std::mem::take(self);
+        let taken = std::mem::take(&mut self.replaced);
         let of_rules = RULES.iter().map(|rule| rule.name).zip(taken.by_rule);
         of_rules
             .chain([(SQL_LITERAL, taken.sql_literals), (QUOTED_TEXT, taken.quoted_texts)])
@@ -93,7 +103,7 @@ impl Redactor {
 
     fn literal(&mut self, out: &mut String, placeholder: &str) {
         out.push_str(placeholder);
-        self.sql_literals += 1;
+        self.replaced.sql_literals += 1;
     }
 
     fn mask_statement(&mut self, sql: &str, keep_quoted: impl Fn(&str) -> bool) -> String {
@@ -114,31 +124,36 @@ impl Redactor {
 
     fn quotations<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
         let (text, replaced) = quotes::mask(text);
-        self.quoted_texts += replaced;
+        self.replaced.quoted_texts += replaced;
         text
     }
 
     fn by_place<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Gated::new(Cow::Borrowed(text));
+        let mut text = self.gated(Cow::Borrowed(text));
         self.apply(Known::ByPlace, &mut text);
         text.text
     }
 
     fn by_shape<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Gated::new(Cow::Borrowed(text));
+        let mut text = self.gated(Cow::Borrowed(text));
         self.apply(Known::ByShape, &mut text);
         text.text
     }
 
+    fn gated<'a>(&mut self, text: Cow<'a, str>) -> Gated<'a> {
+        Gated { held: self.frames.look(&GATES, &text), text }
+    }
+
     fn apply(&mut self, known: Known, text: &mut Gated<'_>) {
-        self.by_rule.resize(RULES.len(), 0);
-        let rules = RULES.iter().zip(PATTERNS.iter()).zip(&mut self.by_rule).enumerate();
+        self.replaced.by_rule.resize(RULES.len(), 0);
+        let rules = RULES.iter().zip(PATTERNS.iter()).zip(&mut self.replaced.by_rule).enumerate();
         for (index, ((rule, pattern), count)) in rules {
             if rule.known != known || !GATES.open(index, text.held) {
                 continue;
             }
             if let Some(replaced) = apply(rule, pattern, &text.text, count) {
-                *text = Gated::new(Cow::Owned(replaced));
+                let held = self.frames.look(&GATES, &replaced);
+                *text = Gated { text: Cow::Owned(replaced), held };
             }
         }
     }
@@ -176,12 +191,6 @@ impl Redactor {
 struct Gated<'a> {
     text: Cow<'a, str>,
     held: Held,
-}
-
-impl<'a> Gated<'a> {
-    fn new(text: Cow<'a, str>) -> Gated<'a> {
-        Gated { held: GATES.look(&text), text }
-    }
 }
 
 /// The text with the rule's matches replaced, or `None` where there is none.

@@ -42,6 +42,11 @@ fn every_rule_does_to_its_samples_what_the_table_says() {
 }
 
 #[test]
+fn no_word_of_a_gate_reaches_over_lines() {
+    assert!(RULES.iter().flat_map(|rule| rule.gate.words).all(|word| !word.contains('\n')));
+}
+
+#[test]
 fn no_rule_matches_nothing() {
     assert!(PATTERNS.iter().all(|pattern| !pattern.is_match("")));
 }
@@ -124,6 +129,16 @@ fn replacements_are_counted_by_rule() {
 }
 
 proptest! {
+    #[test]
+    fn lines_of_traces_are_remembered_right(parts in prop::collection::vec(pieces(), 0..4)) {
+        let mut frames = Frames::default();
+        for text in [parts.concat(), parts.join("\n\tat "), parts.join(" \n\tat a.b\n")] {
+            for _ in 0..2 {
+                prop_assert_eq!(frames.look(&GATES, &text), GATES.look(&text));
+            }
+        }
+    }
+
     #[test]
     fn a_gate_is_never_closed_in_vain(input in pieces(), upper in any::<bool>()) {
         let input = if upper { input.to_uppercase() } else { input };
