@@ -17,7 +17,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use pantau_agent::{
     config::{LogFormat, Start},
     domain::{Entry, SourceKey, SourcePosition},
-    tail::{Event, Follower, Step, first_progress},
+    tail::{Follower, Step, first_progress},
     understand::LogStream,
     window::Window,
 };
@@ -126,8 +126,7 @@ fn read(mut follower: Follower, mut stream: LogStream, out: mpsc::Sender<Entries
                 }
                 false
             }
-            Step::Event(Event::Opened(_)) => false,
-            Step::Event(event) => panic!("{event:?}"),
+            Step::Event(_) => false,
             Step::Idle => true,
         };
         if idle && unfinished_since.is_some() {

@@ -54,8 +54,6 @@ fn zone() -> TimeZone {
 fn format(kind: Kind) -> LogFormat {
     match kind {
         Kind::Play | Kind::PlayErrors => LogFormat::Play,
-        Kind::PostgresStderr => {
-            LogFormat::PostgresStderr { cluster: "spse".into(), prefix: None }
-        }
+        Kind::PostgresStderr => LogFormat::PostgresStderr { cluster: "spse".into(), prefix: None },
     }
 }

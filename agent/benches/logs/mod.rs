@@ -50,11 +50,7 @@ fn time(n: u64, mark: char) -> String {
 fn play_info(n: u64, out: &mut Vec<u8>) -> io::Result<()> {
     let at = time(n, ',');
     match n % 4 {
-        0 => writeln!(
-            out,
-            "{at} INFO  ~ paket {n} dibuka dari halaman lelang, {} ms",
-            n % 90
-        ),
+        0 => writeln!(out, "{at} INFO  ~ paket {n} dibuka dari halaman lelang, {} ms", n % 90),
         1 => writeln!(
             out,
             "{at} INFO  ~ GET /eproc4/lelang/{n}/pengumumanlelang 200 {} ms dari 10.7.{}.{}",
@@ -78,7 +74,14 @@ fn play_error(n: u64, which: u64, out: &mut Vec<u8>) -> io::Result<()> {
     let at = time(n, ',');
     match which % 6 {
         0 => {
-            play_block(&at, n, "GET", "/lelang/{}/pengumuman", "NullPointerException occured : null", out)?;
+            play_block(
+                &at,
+                n,
+                "GET",
+                "/lelang/{}/pengumuman",
+                "NullPointerException occured : null",
+                out,
+            )?;
             out.extend_from_slice(b"play.exceptions.JavaExecutionException\n");
             invoker(out);
             writeln!(
@@ -88,23 +91,58 @@ fn play_error(n: u64, which: u64, out: &mut Vec<u8>) -> io::Result<()> {
             )
         }
         1 => {
-            play_block(&at, n, "POST", "/penawaran/{}/unggah", "IOException occured : No space left on device", out)?;
-            out.extend_from_slice(b"play.exceptions.JavaExecutionException: No space left on device\n");
+            play_block(
+                &at,
+                n,
+                "POST",
+                "/penawaran/{}/unggah",
+                "IOException occured : No space left on device",
+                out,
+            )?;
+            out.extend_from_slice(
+                b"play.exceptions.JavaExecutionException: No space left on device\n",
+            );
             invoker(out);
             out.extend_from_slice(b"Caused by: java.io.IOException: No space left on device\n\tat java.io.FileOutputStream.writeBytes(Native Method)\n\tat utils.UploadUtil.simpan(UploadUtil.java:88)\n\t... 3 more\n");
             Ok(())
         }
-        2 => writeln!(out, "{at} ERROR ~ gagal mengirim surel ke rekanan{n}@contoh.co.id: koneksi ke server mail ditolak"),
-        3 => writeln!(out, "{at} WARN  ~ login gagal untuk pengguna rekanan{n} dari 10.7.{}.{}", n % 200, n % 250),
-        4 => writeln!(out, "{at} ERROR ~ SocketTimeoutException: ADP tidak menjawab dalam {} ms (permintaan {n})", 30_000 + n),
+        2 => writeln!(
+            out,
+            "{at} ERROR ~ gagal mengirim surel ke rekanan{n}@contoh.co.id: koneksi ke server mail ditolak"
+        ),
+        3 => writeln!(
+            out,
+            "{at} WARN  ~ login gagal untuk pengguna rekanan{n} dari 10.7.{}.{}",
+            n % 200,
+            n % 250
+        ),
+        4 => writeln!(
+            out,
+            "{at} ERROR ~ SocketTimeoutException: ADP tidak menjawab dalam {} ms (permintaan {n})",
+            30_000 + n
+        ),
         _ => {
-            play_block(&at, n, "POST", "/peserta/{}/daftar", "PersistenceException occured : could not execute statement", out)?;
-            out.extend_from_slice(b"play.exceptions.JavaExecutionException: could not execute statement\n");
+            play_block(
+                &at,
+                n,
+                "POST",
+                "/peserta/{}/daftar",
+                "PersistenceException occured : could not execute statement",
+                out,
+            )?;
+            out.extend_from_slice(
+                b"play.exceptions.JavaExecutionException: could not execute statement\n",
+            );
             invoker(out);
-            out.extend_from_slice(b"Caused by: javax.persistence.PersistenceException: could not execute statement\n");
+            out.extend_from_slice(
+                b"Caused by: javax.persistence.PersistenceException: could not execute statement\n",
+            );
             frames("org.hibernate.jpa.spi.AbstractEntityManagerImpl.convert", 12, out)?;
             out.extend_from_slice(b"\tat models.Peserta.simpan(Peserta.java:57)\n\tat controllers.Lelang.daftar(Lelang.java:88)\n\t... 12 more\n");
-            writeln!(out, "Caused by: org.postgresql.util.PSQLException: ERROR: duplicate key value violates unique constraint \"peserta_pkey\"\n  Detail: Key (psr_id)=({n}) already exists.")?;
+            writeln!(
+                out,
+                "Caused by: org.postgresql.util.PSQLException: ERROR: duplicate key value violates unique constraint \"peserta_pkey\"\n  Detail: Key (psr_id)=({n}) already exists."
+            )?;
             frames("org.postgresql.core.v3.QueryExecutorImpl.receiveErrorResponse", 12, out)?;
             out.extend_from_slice(b"\t... 30 more\n");
             Ok(())
@@ -112,7 +150,14 @@ fn play_error(n: u64, which: u64, out: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-fn play_block(at: &str, n: u64, method: &str, path: &str, title: &str, out: &mut Vec<u8>) -> io::Result<()> {
+fn play_block(
+    at: &str,
+    n: u64,
+    method: &str,
+    path: &str,
+    title: &str,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
     let path = path.replace("{}", &n.to_string());
     writeln!(
         out,
@@ -139,19 +184,42 @@ fn error_id(n: u64) -> String {
 
 fn postgres_duration(n: u64, out: &mut Vec<u8>) -> io::Result<()> {
     let (at, pid) = (time(n, '.'), 800 + n % 40);
-    let head = format!("{at} WIB [{pid}] epns@epns_prod LOG:  duration: {}.{:03} ms ", n % 70, n % 997);
+    let head =
+        format!("{at} WIB [{pid}] epns@epns_prod LOG:  duration: {}.{:03} ms ", n % 70, n % 997);
     match n % 3 {
-        0 => writeln!(out, "{head} statement: SELECT lls_id, pkt_nama FROM lelang_seleksi JOIN paket USING (pkt_id) WHERE lls_status = {} AND pkt_nama ILIKE 'Pengadaan {n}%' ORDER BY lls_id DESC LIMIT 25", n % 3),
-        1 => writeln!(out, "{head} execute <unnamed>: UPDATE peserta SET psr_harga = $1, psr_harga_terkoreksi = $2 WHERE psr_id = $3\n{at} WIB [{pid}] epns@epns_prod DETAIL:  parameters: $1 = '{}', $2 = '{}', $3 = '{n}'", n * 1_000, n * 999),
-        _ => writeln!(out, "{head} execute S_{}: INSERT INTO riwayat_akses (usr_id, waktu, halaman)\n\t  VALUES ({n}, '{at}', '/lelang/{n}')", n % 9),
+        0 => writeln!(
+            out,
+            "{head} statement: SELECT lls_id, pkt_nama FROM lelang_seleksi JOIN paket USING (pkt_id) WHERE lls_status = {} AND pkt_nama ILIKE 'Pengadaan {n}%' ORDER BY lls_id DESC LIMIT 25",
+            n % 3
+        ),
+        1 => writeln!(
+            out,
+            "{head} execute <unnamed>: UPDATE peserta SET psr_harga = $1, psr_harga_terkoreksi = $2 WHERE psr_id = $3\n{at} WIB [{pid}] epns@epns_prod DETAIL:  parameters: $1 = '{}', $2 = '{}', $3 = '{n}'",
+            n * 1_000,
+            n * 999
+        ),
+        _ => writeln!(
+            out,
+            "{head} execute S_{}: INSERT INTO riwayat_akses (usr_id, waktu, halaman)\n\t  VALUES ({n}, '{at}', '/lelang/{n}')",
+            n % 9
+        ),
     }
 }
 
 fn postgres_error(n: u64, out: &mut Vec<u8>) -> io::Result<()> {
     let head = format!("{} WIB [{}] epns@epns_prod", time(n, '.'), 800 + n % 40);
     match n % 3 {
-        0 => writeln!(out, "{head} ERROR:  duplicate key value violates unique constraint \"peserta_pkey\"\n{head} DETAIL:  Key (psr_id)=({n}) already exists.\n{head} STATEMENT:  INSERT INTO peserta (psr_id, rkn_id) VALUES ({n}, {})", n % 7_000),
-        1 => writeln!(out, "{head} ERROR:  relation \"lelang_{}\" does not exist at character 15\n{head} STATEMENT:  SELECT * FROM lelang_{} WHERE id = {n}", n % 4, n % 4),
+        0 => writeln!(
+            out,
+            "{head} ERROR:  duplicate key value violates unique constraint \"peserta_pkey\"\n{head} DETAIL:  Key (psr_id)=({n}) already exists.\n{head} STATEMENT:  INSERT INTO peserta (psr_id, rkn_id) VALUES ({n}, {})",
+            n % 7_000
+        ),
+        1 => writeln!(
+            out,
+            "{head} ERROR:  relation \"lelang_{}\" does not exist at character 15\n{head} STATEMENT:  SELECT * FROM lelang_{} WHERE id = {n}",
+            n % 4,
+            n % 4
+        ),
         _ => writeln!(out, "{head} WARNING:  there is no transaction in progress"),
     }
 }

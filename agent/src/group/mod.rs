@@ -27,11 +27,7 @@ pub struct NamedError<'a> {
 }
 
 /// A database error, from its redacted message line(s) without DETAIL and the like.
-pub fn database_error<'a>(
-    severity: Severity,
-    sqlstate: &'a str,
-    message: &str,
-) -> NamedError<'a> {
+pub fn database_error<'a>(severity: Severity, sqlstate: &'a str, message: &str) -> NamedError<'a> {
     let mut template = normalise::template(message);
     // Where in the statement, which depends on its values.
     if let Some(stripped) = template.strip_suffix(" at character <n>") {
@@ -202,8 +198,7 @@ mod tests {
     #[test]
     fn the_same_error_with_other_values_is_one_group() {
         let a = database("", "lelang 123 tidak ada di relation \"lelang\"");
-        let b =
-            database("", "lelang <nik> tidak ada di relation \"lelang\"");
+        let b = database("", "lelang <nik> tidak ada di relation \"lelang\"");
         assert_eq!(a, b);
         assert!(a.failed_transaction);
     }
@@ -240,8 +235,7 @@ mod tests {
 
     #[test]
     fn a_block_without_a_trace_is_named_by_its_words() {
-        let group =
-            application("\n\n@6f02fa9dd\nLogin gagal dari 10.1.2.0/24\n");
+        let group = application("\n\n@6f02fa9dd\nLogin gagal dari 10.1.2.0/24\n");
         assert_eq!(group.template, "Login gagal dari <n>");
         assert_eq!((group.class, group.failed_transaction), ("application.login", false));
         assert_eq!(application(" \n").template, "(no message)");
@@ -250,12 +244,8 @@ mod tests {
     #[test]
     fn templates_keep_the_contracts_limits() {
         let long = "é".repeat(5_000);
-        assert!(
-            database("", &long).template.len() <= ERROR_TEMPLATE_BYTES_MAX
-        );
-        assert!(
-            application(&long).template.len() <= ERROR_TEMPLATE_BYTES_MAX
-        );
+        assert!(database("", &long).template.len() <= ERROR_TEMPLATE_BYTES_MAX);
+        assert!(application(&long).template.len() <= ERROR_TEMPLATE_BYTES_MAX);
         assert!(statement(&long).1.len() <= QUERY_TEMPLATE_BYTES_MAX);
     }
 }

@@ -156,10 +156,8 @@ impl Zone {
 
     /// A local time of this zone. A time that the clock shows twice is the first of the two.
     pub fn ms_of(&mut self, local: DateTime) -> Option<i64> {
-        let minute = DateTime::from_parts(
-            local.date(),
-            Time::new(local.hour(), local.minute(), 0, 0).ok()?,
-        );
+        let minute =
+            DateTime::from_parts(local.date(), Time::new(local.hour(), local.minute(), 0, 0).ok()?);
         let within = i64::from(local.second()) * 1_000 + i64::from(local.millisecond());
         match self.minute {
             Some((known, ms)) if known == minute => Some(ms + within),
@@ -311,7 +309,8 @@ mod tests {
             ("Africa/Monrovia", "1972-01-06T23:58:00"),
             ("Africa/Monrovia", "1972-01-07T00:43:00"),
         ] {
-            let (zone, around) = (TimeZone::get(zone).unwrap(), around.parse::<DateTime>().unwrap());
+            let (zone, around) =
+                (TimeZone::get(zone).unwrap(), around.parse::<DateTime>().unwrap());
             let mut kept = Zone::new(zone.clone());
             for half_seconds in 0..800 {
                 let local = around + jiff::Span::new().milliseconds(half_seconds * 500);

@@ -125,7 +125,8 @@ const IS_IN_NUMBER: u8 = 1 << 3;
 const IS_POINT: u8 = 1 << 4;
 const IS_COLON: u8 = 1 << 5;
 
-static CLASSES: LazyLock<[u8; 256]> = LazyLock::new(|| std::array::from_fn(|at| class_of(at as u8)));
+static CLASSES: LazyLock<[u8; 256]> =
+    LazyLock::new(|| std::array::from_fn(|at| class_of(at as u8)));
 
 fn class_of(byte: u8) -> u8 {
     let flag = |holds: bool, flag: u8| if holds { flag } else { 0 };

@@ -3,8 +3,8 @@
 //! and longer numbers before shorter ones.
 
 use super::gate::{
-    ASSIGNMENT, AT, COLONS, DIGIT, DIGITS_8, DIGITS_9, DIGITS_15, DIGITS_16, DIGITS_17, DOTS, EQUALS, Gate,
-    HEX_12, HEX_20, QUERY, TOKEN_32,
+    ASSIGNMENT, AT, COLONS, DIGIT, DIGITS_8, DIGITS_9, DIGITS_15, DIGITS_16, DIGITS_17, DOTS,
+    EQUALS, Gate, HEX_12, HEX_20, QUERY, TOKEN_32,
 };
 
 /// What tells that a text is secret.
@@ -71,15 +71,31 @@ fn mixes_digits_and_letters(text: &str) -> bool {
 
 /// In the name of every field that `secret_field` knows.
 const SECRET_WORDS: &[&str] = &[
-    "password", "passwd", "passphrase", "pwd", "sandi", "secret", "token", "apikey", "api_key",
-    "api-key", "api_-key", "csrf", "sessionid", "session_id", "session-id", "session_-id",
-    "play_session", "otp", "credential",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "sandi",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "api_-key",
+    "csrf",
+    "sessionid",
+    "session_id",
+    "session-id",
+    "session_-id",
+    "play_session",
+    "otp",
+    "credential",
 ];
 
 /// In the name of every field that `person_field` knows.
 const PERSON_WORDS: &[&str] = &[
-    "user", "nama", "login", "pengguna", "email", "nik", "npwp", "nip", "alamat", "telepon", "nohp",
-    "no_hp", "rekening",
+    "user", "nama", "login", "pengguna", "email", "nik", "npwp", "nip", "alamat", "telepon",
+    "nohp", "no_hp", "rekening",
 ];
 
 /// The rules, in the order in which they are applied.
