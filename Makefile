@@ -26,6 +26,7 @@ fmt: ## formats the code
 bench: ## prints the figures of docs/BENCHMARKS.md for this machine (release build)
 	@scripts/need.sh build test
 	@scripts/bench.sh
+	@scripts/bench-throughput.sh
 
 build: ## builds the programs in the profile that `run` and `test` share
 	@scripts/need.sh build

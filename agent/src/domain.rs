@@ -63,6 +63,31 @@ pub struct Entry {
     pub event: Option<Event>,
 }
 
+impl Entry {
+    /// Lines of one ignored entry made of several.
+    const IGNORED_LINES_MAX: u64 = 1_000;
+
+    /// Adds `entry` to those that are handed on together. Ignored ones that follow each other are one: all
+    /// that is counted of them is their lines.
+    pub fn add_to(self, entries: &mut Vec<Entry>) {
+        match entries.last_mut() {
+            Some(last)
+                if matches!(last.fate, Fate::Ignored(_))
+                    && last.fate == self.fate
+                    && last.lines < Self::IGNORED_LINES_MAX =>
+            {
+                last.lines += self.lines;
+                last.end = self.end;
+                let ms = |entry: &Entry| entry.at.map(|at| at.ms);
+                if ms(&self) > ms(last) {
+                    last.at = self.at;
+                }
+            }
+            _ => entries.push(self),
+        }
+    }
+}
+
 /// What an entry counts as.
 #[derive(Clone, Debug)]
 pub enum Event {

@@ -103,32 +103,30 @@ impl LogStream {
         for part in &failure.parts {
             let (label, text) = match part.kind {
                 PartKind::Detail => ("DETAIL", self.redactor.detail(&part.text)),
-                PartKind::Hint => ("HINT", self.redactor.text(&part.text)),
+                PartKind::Hint => ("HINT", self.redactor.text(&part.text).into_owned()),
                 PartKind::Context => ("CONTEXT", self.redactor.detail(&part.text)),
                 PartKind::Statement => ("STATEMENT", self.redactor.broken_statement(&part.text)),
             };
             exemplar.push_str(&format!("\n{label}:  {text}"));
         }
-        let group = group::database_error(failure.severity, &failure.sqlstate, &message);
-        self.error(group, exemplar, Vec::new())
+        let error = group::database_error(failure.severity, &failure.sqlstate, &message);
+        self.error(error, exemplar, Vec::new())
     }
 
     fn application(&mut self, failure: ApplicationFailure) -> ErrorEvent {
         let block = self.redactor.text(&failure.block);
-        let group = group::application_error(failure.severity, &block);
-        self.error(group, failure.head + &block, failure.error_ids)
+        let error = group::application_error(failure.severity, &block);
+        self.error(error, failure.head + &block, failure.error_ids)
     }
 
     fn error(
         &mut self,
-        group: ErrorGroup,
+        error: group::NamedError<'_>,
         mut exemplar: String,
         error_ids: Vec<String>,
     ) -> ErrorEvent {
         exemplar.truncate(exemplar.floor_char_boundary(EXEMPLAR_BYTES_MAX));
-        // The fingerprint does not hold what only some logs give.
-        let key = xxh3_64_with_seed(group.sqlstate.as_bytes(), group.fingerprint);
-        let group = kept(&mut self.errors, key, || group);
+        let group = kept(&mut self.errors, error.key(), || error.group());
         ErrorEvent { group, exemplar, error_ids }
     }
 

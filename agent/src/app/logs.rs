@@ -160,7 +160,9 @@ impl Reading {
         match self.follower.step(now_ms) {
             Step::Line { bytes, end } => {
                 self.unfinished_since = Some(Instant::now());
-                self.entries.extend(self.stream.line(bytes, end, now_ms));
+                if let Some(entry) = self.stream.line(bytes, end, now_ms) {
+                    entry.add_to(&mut self.entries);
+                }
                 if self.entries.len() >= ENTRIES_MAX {
                     self.flush(true)?;
                 }

@@ -1,6 +1,10 @@
 //! Finds in a redacted block what names a Java error: its exception, its root cause, and where in the
 //! application's own code it happened.
 
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2, memrchr};
+
 /// Packages that are not the application's own: their frames say how, not where.
 const FOREIGN_PACKAGES: &[&str] = &[
     "antlr.",
@@ -82,8 +86,8 @@ fn chain(block: &str) -> Vec<Link<'_>> {
         if let Some(frame) = frame(line) {
             if let Some(link) = chain.last_mut() {
                 link.has_frames = true;
-                if is_own(&frame) && link.frames.len() < FRAMES_MAX {
-                    link.frames.push(frame);
+                if link.frames.len() < FRAMES_MAX && is_own(&frame) {
+                    link.frames.push(frame.into_owned());
                 }
             }
         } else if let Some(cause) = line.strip_prefix("Caused by: ") {
@@ -124,19 +128,24 @@ fn is_java(c: char) -> bool {
 }
 
 /// `class.method` of a line `at module/class.method(File.java:12)`.
-fn frame(line: &str) -> Option<String> {
-    let (place, _) = line.strip_prefix("at ")?.split_once('(')?;
-    let place = place.rsplit_once('/').map_or(place, |(_, place)| place);
-    let valid = place.contains('.') && place.chars().all(|c| is_java(c) || ".<> ".contains(c));
+fn frame(line: &str) -> Option<Cow<'_, str>> {
+    let place = line.strip_prefix("at ")?;
+    let place = place.get(..memchr(b'(', place.as_bytes())?)?;
+    let module = memrchr(b'/', place.as_bytes()).map_or(0, |slash| slash + 1);
+    let place = place.get(module..)?;
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || b"_$.<> ".contains(&b);
+    let valid = memchr(b'.', place.as_bytes()).is_some() && place.bytes().all(is_part);
     valid.then(|| without_generated_numbers(place))
 }
 
 /// `lambda$view$3` and `Proxy12` are numbered anew with each build or start.
-fn without_generated_numbers(place: &str) -> String {
-    if place.contains('$') || place.contains("Generated") {
+fn without_generated_numbers(place: &str) -> Cow<'_, str> {
+    // Hardly any place has either letter: the search for the word is spared.
+    let marked = memchr2(b'$', b'G', place.as_bytes()).is_some();
+    if marked && (place.contains('$') || place.contains("Generated")) {
         place.chars().filter(|c| !c.is_ascii_digit()).collect()
     } else {
-        place.to_owned()
+        Cow::Borrowed(place)
     }
 }
 

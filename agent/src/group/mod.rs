@@ -16,47 +16,93 @@ const QUERY_TEMPLATE_BYTES_MAX: usize = 4_000;
 /// Of a block without a trace, so many lines that say something name it: title and description.
 const TITLE_LINES_MAX: usize = 3;
 
-/// The group of a database error, from its redacted message line(s) without DETAIL and the like.
-pub fn database_error(severity: Severity, sqlstate: &str, message: &str) -> ErrorGroup {
-    let template = normalise::template(message);
+/// An error that has its name; its class is looked up only when its group is made.
+pub struct NamedError<'a> {
+    origin: Origin,
+    severity: Severity,
+    sqlstate: &'a str,
+    /// An HTTP 500 tells of it.
+    is_internal_error: bool,
+    named: Named,
+}
+
+/// A database error, from its redacted message line(s) without DETAIL and the like.
+pub fn database_error<'a>(severity: Severity, sqlstate: &'a str, message: &str) -> NamedError<'a> {
+    let mut template = normalise::template(message);
     // Where in the statement, which depends on its values.
-    let template = template.strip_suffix(" at character <n>").unwrap_or(&template).to_owned();
-    let facts =
-        class::Facts { origin: Origin::Database, sqlstate, exceptions: "", message: &template };
-    ErrorGroup {
-        fingerprint: fingerprint::fingerprint("database", &[severity_name(severity), &template]),
-        origin: Origin::Database,
+    if let Some(stripped) = template.strip_suffix(" at character <n>") {
+        template.truncate(stripped.len());
+    }
+    let named = Named { template, exceptions: String::new(), frames: String::new() };
+    NamedError { origin: Origin::Database, severity, sqlstate, is_internal_error: false, named }
+}
+
+/// An application error, from its redacted block.
+pub fn application_error(severity: Severity, block: &str) -> NamedError<'static> {
+    let named = java::trace(block)
+        .map_or_else(|| name_by_title(block), |trace| name_by_trace(&trace, block));
+    NamedError {
+        origin: Origin::Application,
         severity,
-        class: class::classify(facts).0,
-        sqlstate: sqlstate.to_owned(),
-        // Whatever the class: PostgreSQL ends the transaction (ERROR), the session or the server.
-        failed_transaction: severity >= Severity::Error,
-        template: cut(template, ERROR_TEMPLATE_BYTES_MAX),
+        sqlstate: "",
+        is_internal_error: block.contains("(500)"),
+        named,
     }
 }
 
-/// The group of an application error, from its redacted block.
-pub fn application_error(severity: Severity, block: &str) -> ErrorGroup {
-    let named = java::trace(block)
-        .map_or_else(|| name_by_title(block), |trace| name_by_trace(&trace, block));
-    let facts = class::Facts {
-        origin: Origin::Application,
-        sqlstate: "",
-        exceptions: &named.exceptions,
-        message: &named.template,
-    };
-    let (class, failed_process) = class::classify(facts);
-    let failed = severity >= Severity::Error && (failed_process || block.contains("(500)"));
-    let flag = if failed { "failed" } else { "" };
-    let parts = [severity_name(severity), flag, &named.exceptions, &named.template, &named.frames];
-    ErrorGroup {
-        fingerprint: fingerprint::fingerprint("application", &parts),
-        origin: Origin::Application,
-        severity,
-        class,
-        sqlstate: String::new(),
-        failed_transaction: failed,
-        template: cut(named.template, ERROR_TEMPLATE_BYTES_MAX),
+impl NamedError<'_> {
+    /// Tells apart all that [`NamedError::group`] tells apart.
+    pub fn key(&self) -> u64 {
+        let flag = if self.is_internal_error { "500" } else { "" };
+        let Named { template, exceptions, frames } = &self.named;
+        let kind = self.kind();
+        let severity = severity_name(self.severity);
+        fingerprint::fingerprint(
+            kind,
+            &[severity, flag, self.sqlstate, exceptions, template, frames],
+        )
+    }
+
+    /// Its group.
+    pub fn group(self) -> ErrorGroup {
+        let Named { template, exceptions, frames } = &self.named;
+        let facts = class::Facts {
+            origin: self.origin,
+            sqlstate: self.sqlstate,
+            exceptions,
+            message: template,
+        };
+        let (class, failed_process) = class::classify(facts);
+        let severity = severity_name(self.severity);
+        let serious = self.severity >= Severity::Error;
+        let (failed_transaction, fingerprint) = match self.origin {
+            // Whatever the class: PostgreSQL ends the transaction (ERROR), the session or the server.
+            Origin::Database => {
+                (serious, fingerprint::fingerprint(self.kind(), &[severity, template]))
+            }
+            Origin::Application => {
+                let failed = serious && (failed_process || self.is_internal_error);
+                let flag = if failed { "failed" } else { "" };
+                let parts = [severity, flag, exceptions, template, frames];
+                (failed, fingerprint::fingerprint(self.kind(), &parts))
+            }
+        };
+        ErrorGroup {
+            fingerprint,
+            origin: self.origin,
+            severity: self.severity,
+            class,
+            sqlstate: self.sqlstate.to_owned(),
+            failed_transaction,
+            template: cut(self.named.template, ERROR_TEMPLATE_BYTES_MAX),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.origin {
+            Origin::Database => "database",
+            Origin::Application => "application",
+        }
     }
 }
 
@@ -141,27 +187,34 @@ fn cut(mut text: String, bytes_max: usize) -> String {
 mod tests {
     use super::*;
 
+    fn database(sqlstate: &str, message: &str) -> ErrorGroup {
+        database_error(Severity::Error, sqlstate, message).group()
+    }
+
+    fn application(block: &str) -> ErrorGroup {
+        application_error(Severity::Error, block).group()
+    }
+
     #[test]
     fn the_same_error_with_other_values_is_one_group() {
-        let a = database_error(Severity::Error, "", "lelang 123 tidak ada di relation \"lelang\"");
-        let b =
-            database_error(Severity::Error, "", "lelang <nik> tidak ada di relation \"lelang\"");
+        let a = database("", "lelang 123 tidak ada di relation \"lelang\"");
+        let b = database("", "lelang <nik> tidak ada di relation \"lelang\"");
         assert_eq!(a, b);
         assert!(a.failed_transaction);
     }
 
     #[test]
     fn severity_tells_groups_apart_and_a_warning_fails_nothing() {
-        let error = database_error(Severity::Error, "", "x");
-        let warning = database_error(Severity::Warning, "", "x");
+        let error = database("", "x");
+        let warning = database_error(Severity::Warning, "", "x").group();
         assert_ne!(error.fingerprint, warning.fingerprint);
         assert!(!warning.failed_transaction);
     }
 
     #[test]
     fn whether_the_log_gives_a_sqlstate_does_not_rename_an_error() {
-        let with = database_error(Severity::Error, "40P01", "deadlock detected");
-        let without = database_error(Severity::Error, "", "deadlock detected");
+        let with = database("40P01", "deadlock detected");
+        let without = database("", "deadlock detected");
         assert_eq!((with.fingerprint, with.class), (without.fingerprint, without.class));
     }
 
@@ -174,30 +227,25 @@ mod tests {
                  Caused by: java.lang.NullPointerException\n\tat controllers.Lelang.view(Lelang.java:{line})\n"
             )
         };
-        let group = application_error(Severity::Error, &block(88, 1));
+        let group = application(&block(88, 1));
         assert_eq!(group.template, "java.lang.NullPointerException at controllers.Lelang.view");
         assert_eq!((group.class, group.failed_transaction), ("application.bug", true));
-        assert_eq!(group, application_error(Severity::Error, &block(90, 2)));
+        assert_eq!(group, application(&block(90, 2)));
     }
 
     #[test]
     fn a_block_without_a_trace_is_named_by_its_words() {
-        let group =
-            application_error(Severity::Error, "\n\n@6f02fa9dd\nLogin gagal dari 10.1.2.0/24\n");
+        let group = application("\n\n@6f02fa9dd\nLogin gagal dari 10.1.2.0/24\n");
         assert_eq!(group.template, "Login gagal dari <n>");
         assert_eq!((group.class, group.failed_transaction), ("application.login", false));
-        assert_eq!(application_error(Severity::Error, " \n").template, "(no message)");
+        assert_eq!(application(" \n").template, "(no message)");
     }
 
     #[test]
     fn templates_keep_the_contracts_limits() {
         let long = "é".repeat(5_000);
-        assert!(
-            database_error(Severity::Error, "", &long).template.len() <= ERROR_TEMPLATE_BYTES_MAX
-        );
-        assert!(
-            application_error(Severity::Error, &long).template.len() <= ERROR_TEMPLATE_BYTES_MAX
-        );
+        assert!(database("", &long).template.len() <= ERROR_TEMPLATE_BYTES_MAX);
+        assert!(application(&long).template.len() <= ERROR_TEMPLATE_BYTES_MAX);
         assert!(statement(&long).1.len() <= QUERY_TEMPLATE_BYTES_MAX);
     }
 }

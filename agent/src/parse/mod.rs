@@ -198,14 +198,19 @@ fn keep(text: &mut Vec<u8>, kept: &mut usize, line: &[u8]) {
 
 /// Text from bytes: what is no UTF-8 becomes U+FFFD, control characters and those that reorder a line (a
 /// log can be written to deceive its reader) become spaces.
-fn clean(bytes: &[u8]) -> String {
+fn clean(bytes: Vec<u8>) -> String {
+    // Without a way out of the loop, many bytes are looked at together.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if bytes.iter().fold(true, |all, byte| all & is_plain(byte)) {
+        return String::from_utf8(bytes).unwrap_or_default();
+    }
     let harmless = |c: char| match c {
         '\n' | '\t' => c,
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
         c if c.is_control() => ' ',
         c => c,
     };
-    String::from_utf8_lossy(bytes).chars().map(harmless).collect()
+    String::from_utf8_lossy(&bytes).chars().map(harmless).collect()
 }
 
 #[cfg(test)]
@@ -214,8 +219,8 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_or_deceive_are_made_harmless() {
-        assert_eq!(clean(b"a\0b\x1b[31mc\xffd\te\nf"), "a b [31mc\u{fffd}d\te\nf");
-        assert_eq!(clean("a\u{202e}b".as_bytes()), "a b");
+        assert_eq!(clean(b"a\0b\x1b[31mc\xffd\te\nf".to_vec()), "a b [31mc\u{fffd}d\te\nf");
+        assert_eq!(clean("a\u{202e}b".into()), "a b");
     }
 
     #[test]

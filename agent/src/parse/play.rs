@@ -5,7 +5,7 @@ use jiff::{civil::Time, tz::TimeZone};
 
 use super::{
     ApplicationFailure, CONTINUATION, Extent, Parsed, Said, clean, estimate, keep,
-    time::{Cursor, in_zone, latest},
+    time::{Cursor, Zone},
 };
 use crate::domain::{EventTime, Severity};
 
@@ -15,7 +15,7 @@ const ERROR_IDS_MAX: usize = 16;
 /// The reader of one log.
 #[derive(Debug)]
 pub struct Play {
-    zone: TimeZone,
+    zone: Zone,
     open: Option<Open>,
     neighbour: Option<EventTime>,
 }
@@ -28,35 +28,30 @@ struct Open {
 
 #[derive(Debug)]
 enum Body {
-    Entry {
-        level: Level,
+    Failure {
+        severity: Severity,
         head: Vec<u8>,
         block: Vec<u8>,
         kept: usize,
     },
+    /// Of no interest, by the named rule.
+    Ignored(&'static str),
     /// Lines of an entry whose beginning was not read.
     Stray,
     Unparsed,
 }
 
-/// Levels of log4j.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
-    Fatal,
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
+/// What an entry of a level is: a failure so bad, or ignored by the named rule.
+type Level = Result<Severity, &'static str>;
 
+/// Levels of log4j.
 const LEVELS: &[(&[u8], Level)] = &[
-    (b"ERROR", Level::Error),
-    (b"WARN", Level::Warn),
-    (b"INFO", Level::Info),
-    (b"DEBUG", Level::Debug),
-    (b"FATAL", Level::Fatal),
-    (b"TRACE", Level::Trace),
+    (b"INFO", Err("info")),
+    (b"DEBUG", Err("debug")),
+    (b"ERROR", Ok(Severity::Error)),
+    (b"WARN", Ok(Severity::Warning)),
+    (b"FATAL", Ok(Severity::Fatal)),
+    (b"TRACE", Err("trace")),
 ];
 
 /// What a header says of its time.
@@ -67,9 +62,11 @@ enum Stamp {
     None,
 }
 
-/// Ways to write the time, each tried at the beginning of a line: `%d{ISO8601}`, `%d{DATE}`,
-/// `%d{ddMMyy HH:mm:ss}`, `%d{ABSOLUTE}`, none.
-const LAYOUTS: &[fn(&mut Cursor<'_>) -> Option<Stamp>] = &[
+/// Reads a time from the beginning of a line.
+type Layout = fn(&mut Cursor<'_>) -> Option<Stamp>;
+
+/// Ways to write it, tried in this order: `%d{ISO8601}`, `%d{DATE}`, `%d{ddMMyy HH:mm:ss}`, `%d{ABSOLUTE}`.
+const TIMED: &[Layout] = &[
     |cursor| {
         let date = cursor.iso_date()?;
         cursor.any_of(b" T")?;
@@ -86,13 +83,15 @@ const LAYOUTS: &[fn(&mut Cursor<'_>) -> Option<Stamp>] = &[
         Some(Stamp::Full(date.to_datetime(cursor.time_of_day(true)?)))
     },
     |cursor| cursor.time_of_day(true).map(Stamp::TimeOnly),
-    |_| Some(Stamp::None),
 ];
+
+/// A line that bears no time.
+const UNTIMED: &[Layout] = &[|_| Some(Stamp::None)];
 
 impl Play {
     /// `zone`: of the times, which carry none.
     pub fn new(zone: TimeZone) -> Play {
-        Play { zone, open: None, neighbour: None }
+        Play { zone: Zone::new(zone), open: None, neighbour: None }
     }
 
     /// As [`super::Parser::line`].
@@ -101,10 +100,15 @@ impl Play {
             return self.further(bytes, end);
         };
         let at = self.time(stamp, now_ms);
-        let head = bytes.strip_suffix(message).unwrap_or_default().to_vec();
-        let (mut block, mut kept) = (Vec::new(), 0);
-        keep(&mut block, &mut kept, message);
-        let body = Body::Entry { level, head, block, kept };
+        let body = match level {
+            Ok(severity) => {
+                let head = bytes.strip_suffix(message).unwrap_or_default().to_vec();
+                let (mut block, mut kept) = (Vec::new(), 0);
+                keep(&mut block, &mut kept, message);
+                Body::Failure { severity, head, block, kept }
+            }
+            Err(rule) => Body::Ignored(rule),
+        };
         self.begin(Open { extent: Extent::new(end, Some(at)), body })
     }
 
@@ -120,9 +124,9 @@ impl Play {
     fn time(&mut self, stamp: Stamp, now_ms: i64) -> EventTime {
         let at = match stamp {
             Stamp::Full(local) => {
-                in_zone(local, &self.zone).map(|ms| EventTime { ms, estimated: false })
+                self.zone.ms_of(local).map(|ms| EventTime { ms, estimated: false })
             }
-            Stamp::TimeOnly(time) => latest(time, now_ms, &self.zone),
+            Stamp::TimeOnly(time) => self.zone.latest(time, now_ms),
             Stamp::None => None,
         };
         let at = at.unwrap_or_else(|| estimate(self.neighbour, now_ms));
@@ -136,12 +140,12 @@ impl Play {
         let rest_of_entry = looks_like_rest(bytes);
         if let Some(Open { extent, body }) = &mut self.open {
             let belongs = match body {
-                Body::Entry { .. } => true,
+                Body::Failure { .. } | Body::Ignored(_) => true,
                 Body::Stray => rest_of_entry,
                 Body::Unparsed => !rest_of_entry,
             };
             if belongs && extent.grow(end) {
-                if let Body::Entry { block, kept, .. } = body {
+                if let Body::Failure { block, kept, .. } = body {
                     keep(block, kept, b"\n");
                     keep(block, kept, bytes);
                 }
@@ -156,7 +160,8 @@ impl Play {
 impl Open {
     fn close(self) -> Parsed {
         let said = match self.body {
-            Body::Entry { level, head, block, .. } => said(level, &head, &block),
+            Body::Failure { severity, head, block, .. } => said(severity, head, block),
+            Body::Ignored(rule) => Said::Ignored(rule),
             Body::Stray => Said::Ignored(CONTINUATION),
             Body::Unparsed => Said::Unparsed,
         };
@@ -164,15 +169,7 @@ impl Open {
     }
 }
 
-fn said(level: Level, head: &[u8], block: &[u8]) -> Said {
-    let severity = match level {
-        Level::Fatal => Severity::Fatal,
-        Level::Error => Severity::Error,
-        Level::Warn => Severity::Warning,
-        Level::Info => return Said::Ignored("info"),
-        Level::Debug => return Said::Ignored("debug"),
-        Level::Trace => return Said::Ignored("trace"),
-    };
+fn said(severity: Severity, head: Vec<u8>, block: Vec<u8>) -> Said {
     let block = clean(block);
     Said::Application(ApplicationFailure {
         severity,
@@ -184,7 +181,11 @@ fn said(level: Level, head: &[u8], block: &[u8]) -> Said {
 
 /// Time, level and message of a header line.
 fn header(bytes: &[u8]) -> Option<(Stamp, Level, &[u8])> {
-    LAYOUTS.iter().find_map(|layout| {
+    // Every time begins with a digit, every level with one of few letters: most lines that are no header
+    // are told by their first byte.
+    let timed = bytes.first()?.is_ascii_digit();
+    let layouts = if timed { TIMED } else { UNTIMED };
+    layouts.iter().find_map(|layout| {
         let mut cursor = Cursor::new(bytes);
         let stamp = layout(&mut cursor)?;
         let rest = cursor.rest().trim_ascii_start();
@@ -202,6 +203,9 @@ fn looks_like_rest(bytes: &[u8]) -> bool {
 
 /// Lines that are `@` and nine digits of base 26 (Play's own numbering of errors).
 fn error_ids(block: &str) -> Vec<String> {
+    if memchr::memchr(b'@', block.as_bytes()).is_none() {
+        return Vec::new();
+    }
     let is_id = |line: &&str| {
         let digits = line.strip_prefix('@').unwrap_or_default();
         digits.len() == 9 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'p'))

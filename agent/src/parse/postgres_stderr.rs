@@ -153,7 +153,7 @@ impl Text {
         let Some((label, message)) = parts.next() else {
             return Said::Unparsed;
         };
-        let message = clean(&message);
+        let message = clean(message);
         let severity = match label {
             Label::Panic => Severity::Panic,
             Label::Fatal => Severity::Fatal,
@@ -170,7 +170,7 @@ impl Text {
             severity,
             sqlstate,
             message: message.to_owned(),
-            parts: parts.map(|(label, text)| part(label, &text)).collect(),
+            parts: parts.map(|(label, text)| part(label, text)).collect(),
         })
     }
 }
@@ -184,7 +184,7 @@ fn log(message: &str, database: Option<String>) -> Said {
     }
 }
 
-fn part(label: Label, text: &[u8]) -> Part {
+fn part(label: Label, text: Vec<u8>) -> Part {
     let kind = match label {
         Label::Statement | Label::Query => PartKind::Statement,
         Label::Context => PartKind::Context,

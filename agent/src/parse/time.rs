@@ -71,7 +71,8 @@ impl<'a> Cursor<'a> {
         let length = self.rest.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
         let (digits, rest) = self.rest.split_at_checked(length).filter(|_| length >= least)?;
         self.rest = rest;
-        std::str::from_utf8(digits).ok()?.parse().ok()
+        let digit = |byte: &u8| i32::from(byte - b'0');
+        digits.iter().try_fold(0_i32, |sum, byte| sum.checked_mul(10)?.checked_add(digit(byte)))
     }
 
     /// `14:03:05`, with `,123` or `.123456` where `fraction` allows.
@@ -137,8 +138,73 @@ fn date(year: i32, month: i32, day: i32) -> Option<Date> {
     Date::new(i16::try_from(year).ok()?, small(month)?, small(day)?).ok()
 }
 
-/// A local time of the log's zone. A time that the clock shows twice is the first of the two.
-pub fn in_zone(local: DateTime, zone: &TimeZone) -> Option<i64> {
+/// A log's zone. Lines of one minute follow each other: what the zone makes of a minute is kept.
+#[derive(Debug)]
+pub struct Zone {
+    zone: TimeZone,
+    /// The local minute asked last, and its beginning in UTC.
+    minute: Option<(DateTime, i64)>,
+    /// The second asked last, and the local date in it.
+    today: Option<(i64, Date)>,
+}
+
+impl Zone {
+    /// Nothing kept yet.
+    pub fn new(zone: TimeZone) -> Zone {
+        Zone { zone, minute: None, today: None }
+    }
+
+    /// A local time of this zone. A time that the clock shows twice is the first of the two.
+    pub fn ms_of(&mut self, local: DateTime) -> Option<i64> {
+        let minute =
+            DateTime::from_parts(local.date(), Time::new(local.hour(), local.minute(), 0, 0).ok()?);
+        let within = i64::from(local.second()) * 1_000 + i64::from(local.millisecond());
+        match self.minute {
+            Some((known, ms)) if known == minute => Some(ms + within),
+            _ => self.ms_of_new(local, minute),
+        }
+    }
+
+    /// Keeps the minute unless the clock is changed within it, or it is before 1970, where less than a
+    /// millisecond is rounded the other way.
+    fn ms_of_new(&mut self, local: DateTime, minute: DateTime) -> Option<i64> {
+        let last_second = minute.with().second(59).build().ok()?;
+        if let (Some(first), Some(last)) =
+            (in_zone(minute, &self.zone), in_zone(last_second, &self.zone))
+            && last - first == 59_000
+            && first >= 0
+        {
+            self.minute = Some((minute, first));
+        }
+        in_zone(local, &self.zone)
+    }
+
+    fn date_of(&mut self, at: Timestamp) -> Date {
+        if let Some((second, date)) = self.today
+            && second == at.as_second()
+        {
+            return date;
+        }
+        let date = self.zone.to_datetime(at).date();
+        self.today = Some((at.as_second(), date));
+        date
+    }
+
+    /// A time of day without date: the latest such moment that is not in the future.
+    pub fn latest(&mut self, time: Time, now_ms: i64) -> Option<EventTime> {
+        let now = Timestamp::from_millisecond(now_ms.checked_add(AHEAD_MS_MAX)?).ok()?;
+        let today = self.date_of(now);
+        let yesterday = today.yesterday().ok()?;
+        [today, yesterday]
+            .into_iter()
+            .filter_map(|day| self.ms_of(day.to_datetime(time)))
+            .find(|ms| *ms <= now.as_millisecond())
+            .map(|ms| EventTime { ms, estimated: true })
+    }
+}
+
+/// A local time of a zone. A time that the clock shows twice is the first of the two.
+fn in_zone(local: DateTime, zone: &TimeZone) -> Option<i64> {
     zone.to_ambiguous_timestamp(local).compatible().ok().map(Timestamp::as_millisecond)
 }
 
@@ -168,18 +234,6 @@ fn numeric_offset(name: &str) -> Option<i32> {
     cursor.any_of(b":");
     let minutes = cursor.number(2, 2).unwrap_or(0);
     cursor.rest().is_empty().then_some(sign * (hours * 3600 + minutes * 60))
-}
-
-/// A time of day without date: the latest such moment that is not in the future.
-pub fn latest(time: Time, now_ms: i64, zone: &TimeZone) -> Option<EventTime> {
-    let now = Timestamp::from_millisecond(now_ms.checked_add(AHEAD_MS_MAX)?).ok()?;
-    let today = zone.to_datetime(now).date();
-    let yesterday = today.yesterday().ok()?;
-    [today, yesterday]
-        .into_iter()
-        .filter_map(|day| in_zone(day.to_datetime(time), zone))
-        .find(|ms| *ms <= now.as_millisecond())
-        .map(|ms| EventTime { ms, estimated: true })
 }
 
 #[cfg(test)]
@@ -226,7 +280,7 @@ mod tests {
     fn a_time_without_date_is_the_latest_that_is_not_in_the_future() {
         let time: Time = "23:59:59".parse().unwrap();
         let just_after_midnight = utc("2026-11-21T16:00:10Z");
-        let found = latest(time, just_after_midnight, &wita()).unwrap();
+        let found = Zone::new(wita()).latest(time, just_after_midnight).unwrap();
         assert_eq!(found, EventTime { ms: utc("2026-11-21T15:59:59Z"), estimated: true });
     }
 
@@ -234,7 +288,7 @@ mod tests {
     fn a_time_of_day_slightly_ahead_is_not_taken_for_yesterday() {
         let now = utc("2026-11-21T06:00:00Z");
         let time: Time = "14:00:02".parse().unwrap();
-        assert_eq!(latest(time, now, &wita()).unwrap().ms, now + 2_000);
+        assert_eq!(Zone::new(wita()).latest(time, now).unwrap().ms, now + 2_000);
     }
 
     #[test]
@@ -243,6 +297,25 @@ mod tests {
             [("1 Mei 2026", 5), ("01 Agu 2026", 8), ("21 Oct 2026", 10), ("31 Des 2026", 12)]
         {
             assert_eq!(Cursor::new(text.as_bytes()).named_date().unwrap().month(), month);
+        }
+    }
+
+    #[test]
+    fn a_kept_minute_changes_no_time() {
+        // Clocks set forward, back, and (Liberia, 1972) by no whole minute.
+        for (zone, around) in [
+            ("Europe/Berlin", "2026-03-29T01:58:00"),
+            ("Europe/Berlin", "2026-10-25T01:58:00"),
+            ("Africa/Monrovia", "1972-01-06T23:58:00"),
+            ("Africa/Monrovia", "1972-01-07T00:43:00"),
+        ] {
+            let (zone, around) =
+                (TimeZone::get(zone).unwrap(), around.parse::<DateTime>().unwrap());
+            let mut kept = Zone::new(zone.clone());
+            for half_seconds in 0..800 {
+                let local = around + jiff::Span::new().milliseconds(half_seconds * 500);
+                assert_eq!(kept.ms_of(local), in_zone(local, &zone), "{local}");
+            }
         }
     }
 

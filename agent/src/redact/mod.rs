@@ -10,9 +10,14 @@ use regex::{Regex, RegexBuilder};
 
 use crate::sql::{Kind, tokens};
 
+mod frames;
+mod gate;
 mod quotes;
 mod rules;
+mod words;
 
+use frames::Frames;
+use gate::{Gate, Gates, Held};
 use rules::{Known, RULES, Rule};
 
 /// Name under which replaced literals of SQL are counted.
@@ -32,6 +37,13 @@ const WORD_DIGITS_MAX: usize = 8;
 /// Applies the rules and counts what they replace.
 #[derive(Debug, Default)]
 pub struct Redactor {
+    replaced: Replaced,
+    frames: Frames,
+}
+
+/// Replacements made.
+#[derive(Debug, Default)]
+struct Replaced {
     by_rule: Vec<u64>,
     sql_literals: u64,
     quoted_texts: u64,
@@ -39,12 +51,13 @@ pub struct Redactor {
 
 impl Redactor {
     /// Redacts prose: messages, hints, Java traces. SQL quoted in it loses its literals.
-    pub fn text(&mut self, text: &str) -> String {
+    pub fn text<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
         // Quotations first: they may reach over lines, rules and statements do not.
         let text = self.quotations(text);
-        let text = self.by_place(&text);
-        let text = self.by_shape(&text);
-        self.embedded_sql(&text)
+        let mut text = self.gated(text);
+        self.apply(Known::ByPlace, &mut text);
+        self.apply(Known::ByShape, &mut text);
+        self.embedded_sql(text)
     }
 
     /// Redacts DETAIL and CONTEXT of PostgreSQL: prose around values, and statements of several processes,
@@ -62,7 +75,7 @@ impl Redactor {
         }
         self.mask_prose(&part, &mut masked);
         let text = self.by_place(&masked);
-        self.quotations(&text)
+        self.quotations(&text).into_owned()
     }
 
     /// Redacts a statement that was executed: every literal becomes `?`, comments vanish, names that look
@@ -80,7 +93,7 @@ impl Redactor {
 
     /// Replacements made by each rule since the last call; rules that made none are left out.
     pub fn take(&mut self) -> Vec<(&'static str, u64)> {
-        let taken = std::mem::take(self);
+        let taken = std::mem::take(&mut self.replaced);
         let of_rules = RULES.iter().map(|rule| rule.name).zip(taken.by_rule);
         of_rules
             .chain([(SQL_LITERAL, taken.sql_literals), (QUOTED_TEXT, taken.quoted_texts)])
@@ -90,7 +103,7 @@ impl Redactor {
 
     fn literal(&mut self, out: &mut String, placeholder: &str) {
         out.push_str(placeholder);
-        self.sql_literals += 1;
+        self.replaced.sql_literals += 1;
     }
 
     fn mask_statement(&mut self, sql: &str, keep_quoted: impl Fn(&str) -> bool) -> String {
@@ -109,47 +122,55 @@ impl Redactor {
         masked
     }
 
-    fn quotations(&mut self, text: &str) -> String {
+    fn quotations<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
         let (text, replaced) = quotes::mask(text);
-        self.quoted_texts += replaced;
+        self.replaced.quoted_texts += replaced;
         text
     }
 
     fn by_place<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
-        self.apply(Known::ByPlace, text)
+        let mut text = self.gated(Cow::Borrowed(text));
+        self.apply(Known::ByPlace, &mut text);
+        text.text
     }
 
     fn by_shape<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
-        self.apply(Known::ByShape, text)
+        let mut text = self.gated(Cow::Borrowed(text));
+        self.apply(Known::ByShape, &mut text);
+        text.text
     }
 
-    fn apply<'a>(&mut self, known: Known, text: &'a str) -> Cow<'a, str> {
-        self.by_rule.resize(RULES.len(), 0);
-        let mut text = Cow::Borrowed(text);
-        for ((rule, pattern), count) in RULES.iter().zip(PATTERNS.iter()).zip(&mut self.by_rule) {
-            if rule.known != known {
+    fn gated<'a>(&mut self, text: Cow<'a, str>) -> Gated<'a> {
+        Gated { held: self.frames.look(&GATES, &text), text }
+    }
+
+    fn apply(&mut self, known: Known, text: &mut Gated<'_>) {
+        self.replaced.by_rule.resize(RULES.len(), 0);
+        let rules = RULES.iter().zip(PATTERNS.iter()).zip(&mut self.replaced.by_rule).enumerate();
+        for (index, ((rule, pattern), count)) in rules {
+            if rule.known != known || !GATES.open(index, text.held) {
                 continue;
             }
-            if let Some(replaced) = apply(rule, pattern, &text, count) {
-                text = Cow::Owned(replaced);
+            if let Some(replaced) = apply(rule, pattern, &text.text, count) {
+                let held = self.frames.look(&GATES, &replaced);
+                *text = Gated { text: Cow::Owned(replaced), held };
             }
         }
-        text
     }
 
     /// From the words that begin a statement to the end of their line.
-    fn embedded_sql(&mut self, text: &str) -> String {
-        if !STATEMENT_WORDS.is_match(text) {
-            return text.to_owned();
+    fn embedded_sql<'a>(&mut self, text: Gated<'a>) -> Cow<'a, str> {
+        if !GATES.open(STATEMENT_GATE, text.held) || !STATEMENT_WORDS.is_match(&text.text) {
+            return text.text;
         }
-        let mut out = String::with_capacity(text.len());
-        for line in text.split_inclusive('\n') {
+        let mut out = String::with_capacity(text.text.len());
+        for line in text.text.split_inclusive('\n') {
             let at = STATEMENT_WORDS.find(line).map_or(line.len(), |found| found.start());
             let (prose, sql) = line.split_at(at);
             out.push_str(prose);
             out.push_str(&self.statement(sql));
         }
-        out
+        Cow::Owned(out)
     }
 
     /// Literals in prose that may hold SQL. A double quote is no quote here: it may surround a whole
@@ -166,21 +187,38 @@ impl Redactor {
     }
 }
 
+/// A text and what it holds, for the gates.
+struct Gated<'a> {
+    text: Cow<'a, str>,
+    held: Held,
+}
+
 /// The text with the rule's matches replaced, or `None` where there is none.
 fn apply(rule: &Rule, pattern: &Regex, text: &str, count: &mut u64) -> Option<String> {
     let mut out = String::new();
-    let mut copied = 0;
-    for found in pattern.captures_iter(text) {
-        let Some(whole) = found.get(0) else { continue };
+    let (mut copied, mut from) = (0, 0);
+    while let Some(whole) = pattern.find_at(text, from) {
+        // No pattern matches an empty text: a test says so.
+        from = whole.end();
         if !(rule.holds)(whole.as_str()) {
             continue;
         }
         out.push_str(text.get(copied..whole.start()).unwrap_or_default());
-        found.expand(rule.replacement, &mut out);
+        replace(rule, pattern, text, whole.start(), &mut out);
         copied = whole.end();
         *count += 1;
     }
     (copied > 0).then(|| out + text.get(copied..).unwrap_or_default())
+}
+
+/// Writes what the match that begins at `start` becomes.
+fn replace(rule: &Rule, pattern: &Regex, text: &str, start: usize, out: &mut String) {
+    if !rule.replacement.contains('$') {
+        return out.push_str(rule.replacement);
+    }
+    if let Some(found) = pattern.captures_at(text, start) {
+        found.expand(rule.replacement, out);
+    }
 }
 
 /// An identifier of the usual shape. Others (`"Budi Santoso"`) are values in wrong quotes.
@@ -197,6 +235,14 @@ fn is_value_like(word: &str) -> bool {
 
 static PATTERNS: LazyLock<Vec<Regex>> =
     LazyLock::new(|| RULES.iter().map(|rule| pattern(rule.pattern)).collect());
+
+static GATES: LazyLock<Gates> = LazyLock::new(|| {
+    let statement = Gate::words(&["select", "insert", "update", "delete", "values", "where"], 0);
+    Gates::new(RULES.iter().map(|rule| rule.gate).chain([statement]))
+});
+
+/// The gate of [`STATEMENT_WORDS`] stands behind those of the rules.
+const STATEMENT_GATE: usize = RULES.len();
 
 static STATEMENT_WORDS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(

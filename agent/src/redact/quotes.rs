@@ -1,8 +1,9 @@
 //! Texts between quotes in messages. They are user input unless the word before says that they name
 //! something of the schema, which also names the error: `relation "lelang"`.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
+use memchr::{memchr2, memchr3};
 use regex::Regex;
 
 use super::{is_name, pattern};
@@ -27,7 +28,11 @@ const PLACEHOLDER: &str = "<text>";
 static FRAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"\n\s*(?:at [\w$.]|Caused by: )"));
 
 /// The text with its quotations replaced, and how many they were.
-pub fn mask(text: &str) -> (String, u64) {
+pub fn mask(text: &str) -> (Cow<'_, str>, u64) {
+    let bytes = text.as_bytes();
+    if memchr3(b'"', b'\'', b'`', bytes).is_none() && memchr2(0xc2, 0xe2, bytes).is_none() {
+        return (Cow::Borrowed(text), 0);
+    }
     let mut out = String::with_capacity(text.len());
     let (mut from, mut replaced, mut limit) = (0, 0, 0);
     while let Some((open, quote, closing)) = next_opening(text, from) {
@@ -50,21 +55,28 @@ pub fn mask(text: &str) -> (String, u64) {
         from = if end < limit { end + closing.len_utf8() } else { end };
     }
     out.push_str(text.get(from..).unwrap_or_default());
-    (out, replaced)
+    (Cow::Owned(out), replaced)
 }
 
 /// The next opening quote from `from` on. An apostrophe within a word opens nothing.
-fn next_opening(text: &str, from: usize) -> Option<(usize, char, char)> {
-    let mut before = text.get(..from)?.chars().next_back();
-    for (at, c) in text.get(from..)?.char_indices() {
+fn next_opening(text: &str, mut from: usize) -> Option<(usize, char, char)> {
+    loop {
+        let at = from + text.as_bytes().get(from..)?.iter().position(|byte| may_open(*byte))?;
+        let (before, after) = text.split_at_checked(at)?;
+        let c = after.chars().next()?;
         let quote = QUOTES.iter().find(|(opening, _)| *opening == c);
-        let apostrophe = matches!(c, '\'' | '’') && before.is_some_and(char::is_alphanumeric);
+        let apostrophe = matches!(c, '\'' | '’')
+            && before.chars().next_back().is_some_and(char::is_alphanumeric);
         if let (Some((opening, closing)), false) = (quote, apostrophe) {
-            return Some((from + at, *opening, *closing));
+            return Some((at, *opening, *closing));
         }
-        before = Some(c);
+        from = at + c.len_utf8();
     }
-    None
+}
+
+/// Whether one of [`QUOTES`] begins with this byte.
+fn may_open(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`' | 0xc2 | 0xe2)
 }
 
 /// Where the quotation ends: at its limit where no quote closes it. PostgreSQL does not escape quotes
@@ -108,6 +120,13 @@ mod tests {
     #[test]
     fn the_naming_words_are_sorted_for_the_search() {
         assert!(NAMING_WORDS.is_sorted());
+    }
+
+    #[test]
+    fn every_quote_is_found_by_its_first_byte() {
+        for (opening, _) in QUOTES {
+            assert!(may_open(opening.to_string().as_bytes()[0]));
+        }
     }
 
     #[test]

@@ -3,7 +3,31 @@ use proptest::prelude::*;
 use super::*;
 
 fn text(input: &str) -> String {
-    Redactor::default().text(input)
+    Redactor::default().text(input).into_owned()
+}
+
+/// What the rule makes of a text whatever its gate says.
+fn ungated(rule: &Rule, pattern: &Regex, input: &str) -> String {
+    let replace = |found: &regex::Captures<'_>| {
+        let mut out = String::new();
+        match (rule.holds)(&found[0]) {
+            true => found.expand(rule.replacement, &mut out),
+            false => out.push_str(&found[0]),
+        }
+        out
+    };
+    pattern.replace_all(input, replace).into_owned()
+}
+
+/// A text made of what rules look for and what may stand around it.
+fn pieces() -> impl Strategy<Value = String> {
+    let samples = RULES.iter().flat_map(|rule| rule.samples).map(|(input, _)| *input);
+    let cut = prop::sample::select(samples.collect::<Vec<_>>())
+        .prop_flat_map(|sample| (0..=sample.len(), Just(sample)))
+        .prop_map(|(at, sample)| sample[sample.floor_char_boundary(at)..].to_owned());
+    let any = "[ -~\n\u{17f}\u{212a}“é]{0,12}";
+    let number = "[0-9 .:()+a-f/-]{0,24}";
+    prop::collection::vec(prop_oneof![cut, any, number], 1..5).prop_map(|parts| parts.concat())
 }
 
 #[test]
@@ -15,6 +39,16 @@ fn every_rule_does_to_its_samples_what_the_table_says() {
             assert_eq!(made, *expected, "{}", rule.name);
         }
     }
+}
+
+#[test]
+fn no_word_of_a_gate_reaches_over_lines() {
+    assert!(RULES.iter().flat_map(|rule| rule.gate.words).all(|word| !word.contains('\n')));
+}
+
+#[test]
+fn no_rule_matches_nothing() {
+    assert!(PATTERNS.iter().all(|pattern| !pattern.is_match("")));
 }
 
 #[test]
@@ -95,6 +129,28 @@ fn replacements_are_counted_by_rule() {
 }
 
 proptest! {
+    #[test]
+    fn lines_of_traces_are_remembered_right(parts in prop::collection::vec(pieces(), 0..4)) {
+        let mut frames = Frames::default();
+        for text in [parts.concat(), parts.join("\n\tat "), parts.join(" \n\tat a.b\n")] {
+            for _ in 0..2 {
+                prop_assert_eq!(frames.look(&GATES, &text), GATES.look(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_gate_is_never_closed_in_vain(input in pieces(), upper in any::<bool>()) {
+        let input = if upper { input.to_uppercase() } else { input };
+        let held = GATES.look(&input);
+        for (index, (rule, pattern)) in RULES.iter().zip(PATTERNS.iter()).enumerate() {
+            let made = apply(rule, pattern, &input, &mut 0).unwrap_or_else(|| input.clone());
+            prop_assert_eq!(&made, &ungated(rule, pattern, &input), "{}", rule.name);
+            prop_assert!(GATES.open(index, held) || !pattern.is_match(&input), "{}", rule.name);
+        }
+        prop_assert!(GATES.open(STATEMENT_GATE, held) || !STATEMENT_WORDS.is_match(&input));
+    }
+
     #[test]
     fn no_text_stops_the_redactor(input in any::<String>()) {
         let mut redactor = Redactor::default();

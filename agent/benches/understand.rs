@@ -1,0 +1,59 @@
+//! Lines in memory to counted entries, per format: `cargo bench -p pantau-agent --bench understand`.
+
+use divan::{Bencher, black_box, counter::BytesCount};
+use jiff::tz::TimeZone;
+use pantau_agent::{config::LogFormat, understand::LogStream};
+
+mod logs;
+
+use logs::Kind;
+
+/// Large enough that every kind of entry comes often.
+const BYTES: usize = 4 * 1024 * 1024;
+/// 2026-11-22T00:00:00Z, after every entry of the logs.
+const NOW_MS: i64 = 1_795_305_600_000;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn play(bencher: Bencher<'_, '_>) {
+    understand(bencher, Kind::Play);
+}
+
+#[divan::bench]
+fn play_errors_only(bencher: Bencher<'_, '_>) {
+    understand(bencher, Kind::PlayErrors);
+}
+
+#[divan::bench]
+fn postgres_stderr(bencher: Bencher<'_, '_>) {
+    understand(bencher, Kind::PostgresStderr);
+}
+
+fn understand(bencher: Bencher<'_, '_>, kind: Kind) {
+    let mut log = Vec::new();
+    let _ = logs::write(kind, BYTES, &mut log);
+    bencher.counter(BytesCount::new(log.len())).bench(|| {
+        let mut stream = LogStream::new(&format(kind), None, zone(), None);
+        let mut end = 0;
+        for line in log.split_inclusive(|byte| *byte == b'\n') {
+            end += line.len() as u64;
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            black_box(stream.line(line, end, NOW_MS));
+        }
+        black_box(stream.finish());
+    });
+}
+
+fn zone() -> TimeZone {
+    TimeZone::get("Asia/Jakarta").unwrap_or(TimeZone::UTC)
+}
+
+fn format(kind: Kind) -> LogFormat {
+    match kind {
+        Kind::Play | Kind::PlayErrors => LogFormat::Play,
+        Kind::PostgresStderr => LogFormat::PostgresStderr { cluster: "spse".into(), prefix: None },
+    }
+}
