@@ -1,11 +1,12 @@
 use std::{
     fs::{self, OpenOptions},
-    io::Write,
+    io::{self, Write},
     path::Path,
     time::{Duration, SystemTime},
 };
 
 use super::*;
+use crate::tail::{discover::Found, look::file_trouble, packed::tests::pack};
 
 /// A folder with a log in it, and a clock that the test moves.
 struct Scene {
@@ -73,7 +74,7 @@ impl Told {
         loop {
             let end = match follower.step(now_ms) {
                 Step::Idle => return lines,
-                Step::Line { bytes, end } => {
+                Step::Line { bytes, end, .. } => {
                     lines.push(String::from_utf8_lossy(bytes).into_owned());
                     Some(end)
                 }
@@ -82,8 +83,8 @@ impl Told {
                     None
                 }
             };
-            if let (Some(offset), Some(place)) = (end, follower.place()) {
-                self.progress.note(SourcePosition { offset, ..place });
+            if let Some(place) = end.and_then(|end| follower.place_at(follower.lane(), end)) {
+                self.progress.note(place);
             }
         }
     }
@@ -94,7 +95,8 @@ impl Told {
                 self.progress.note(position.clone());
                 self.current = Some(position);
             }
-            Event::Settled(position) => self.progress.note(position),
+            Event::Left(position) | Event::Settled(position) => self.progress.note(position),
+            Event::Passing => {}
             Event::Gap(gap) => self.gaps.push(gap),
             Event::Trouble(trouble) => self.troubles.push(trouble),
         }
