@@ -314,7 +314,7 @@ impl Follower {
         }
         let open = self.lanes.remove(self.turn.0);
         self.progress.note(open.place());
-        self.settled.extend(open.settles);
+        open.settles.into_iter().for_each(|settled| self.settle(settled));
         self.turn = (0, self.lanes.first().map_or(0, |open| open.reader.end()));
     }
 
@@ -323,12 +323,17 @@ impl Follower {
         let is_taken = |lane: &usize| self.lanes.iter().any(|other| other.lane == *lane);
         open.lane = (0..LANES_MAX).find(|lane| !is_taken(lane)).unwrap_or(0);
         for settled in std::mem::take(&mut self.settled) {
-            self.progress.note(settled.clone());
             self.tell(Event::Settled(settled));
         }
         self.progress.note(open.position.clone());
         self.queue.push_back((open.lane, Event::Opened(open.position.clone())));
         self.lanes.push(open);
+    }
+
+    /// There is nothing more to read in this compressed file.
+    pub(super) fn settle(&mut self, settled: SourcePosition) {
+        self.progress.note(settled.clone());
+        self.settled.push(settled);
     }
 
     /// Whether one more file may be read now.

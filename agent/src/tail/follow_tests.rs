@@ -6,7 +6,14 @@ use std::{
 };
 
 use super::*;
-use crate::tail::{discover::Found, look::file_trouble, packed::tests::pack};
+use crate::tail::{discover::Found, look::file_trouble};
+
+/// Compressed rolled files.
+#[path = "packed_tests.rs"]
+mod packed_tests;
+/// Files that are damaged, odd, or several at once.
+#[path = "odd_tests.rs"]
+mod odd_tests;
 
 /// A folder with a log in it, and a clock that the test moves.
 struct Scene {

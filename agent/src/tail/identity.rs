@@ -45,9 +45,12 @@ pub(super) fn begins_with(head: &[u8], known: &FileIdentity) -> bool {
     known_head.is_some_and(|head| head.is_empty() || xxh3_64(head) == known.head_hash)
 }
 
-/// Identity of what lies at the place of `file` and begins with `head`.
+/// Identity of what lies at the place of `file` and begins with `head`. NUL bytes at its end are not part of
+/// it: what a power cut left empty may still be filled in.
 pub(super) fn with_head(file: &File, head: &[u8]) -> io::Result<FileIdentity> {
     let metadata = file.metadata()?;
+    let written = head.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+    let head = head.get(..written).unwrap_or_default();
     Ok(FileIdentity {
         device: metadata.dev(),
         inode: metadata.ino(),

@@ -88,6 +88,14 @@ pub(super) fn begins_like(file: &Found, original: &SourcePosition) -> bool {
     original.identity.head_bytes >= COPY_HEAD_BYTES_MIN && alike().unwrap_or(false)
 }
 
+/// Whether it holds all that was counted of `original`, without unpacking it.
+pub(super) fn is_copy(file: &Found, original: &SourcePosition) -> bool {
+    let holds = || File::open(&file.path).and_then(|open| identity::holds(&open, original));
+    file.packing.is_none()
+        && original.identity.head_bytes >= COPY_HEAD_BYTES_MIN
+        && holds().unwrap_or(false)
+}
+
 /// Whether a file of the log at `path`, under whatever name and compressed or not, still holds what was
 /// counted up to `position`: tells a log that went on from one that was put back to an older state. May
 /// unpack much: not for a thread that others wait for. Errors: the folder cannot be listed.

@@ -101,13 +101,14 @@ impl Follower {
         }
     }
 
-    /// Told without opening the file. A known file that was emptied is of concern: noted at once, it
-    /// cannot grow to its old size unnoticed.
+    /// Told without opening the file, which was judged as it is now. A known file with something unread, or
+    /// emptied, is always of concern: it cannot grow to its old size unnoticed.
     fn is_of_no_concern(&self, file: &Found) -> bool {
+        let is_judged = self.dismissed.contains(&Seen::of(file));
         let nothing_unread = match self.known(file) {
-            _ if file.packing.is_some() => self.dismissed.contains(&Seen::of(file)),
-            Some(known) => known.offset == file.bytes,
-            None => file.bytes == 0 || self.dismissed.contains(&Seen::of(file)),
+            Some(known) if file.packing.is_none() => is_judged && known.offset == file.bytes,
+            Some(_) => is_judged,
+            None => is_judged || file.bytes == 0,
         };
         nothing_unread || self.is_open(file)
     }
@@ -134,7 +135,10 @@ impl Follower {
             return Ok((file, Verdict::Wait));
         }
         let verdict = match self.known(candidate) {
-            Some(known) => Verdict::Read(resume(known, identity, candidate, &file)?),
+            Some(known) => match resume(known, identity, candidate, &file)? {
+                position if position.offset == candidate.bytes => Verdict::Dismiss,
+                position => Verdict::Read(position),
+            },
             None => self.judge_unknown(candidate, identity, &file, found)?,
         };
         Ok((file, verdict))
@@ -193,18 +197,30 @@ impl Follower {
         here.max_by_key(|known| known.generation)
     }
 
-    /// What was last written to before this was read, or was not to be. A known file that was written
-    /// anew says nothing of when its old content ended; a copy of that content does.
+    /// What was last written to before this was read, or was not to be: a file that holds what was counted
+    /// of it, a whole copy of one, or the newest entry that was counted.
     pub(super) fn read_until_ns(&self, found: &[Found]) -> i128 {
         let is_as_known = |file: &&Found| match self.known(file) {
             Some(known) => !matches!(fate_of(known, found), Ok(OriginalFate::Rewritten)),
-            None => self.progress.files.iter().any(|known| judge::begins_like(file, known)),
+            None => self.progress.files.iter().any(|known| judge::is_copy(file, known)),
         };
-        let newest = |file: &Found| file.modified_ns;
-        let unchanged = found.iter().filter(is_as_known).map(newest).max();
+        let modified = |file: &Found| file.modified_ns;
+        let unchanged = found.iter().filter(is_as_known).map(modified).max();
+        let newest_event_ms = self.progress.files.iter().map(|known| known.last_event_ms).max();
+        let counted = newest_event_ms
+            .filter(|ms| (1..=self.looked_ms.unwrap_or(0)).contains(ms))
+            .map(|ms| i128::from(ms) * 1_000_000);
+        // Of files that begin like a known one the oldest is that one.
+        let alike = || {
+            let is_alike = |file: &&Found| {
+                self.known(file).is_none()
+                    && self.progress.files.iter().any(|known| judge::begins_like(file, known))
+            };
+            found.iter().filter(is_alike).map(modified).min()
+        };
         // Without one nothing tells what was read before: the whole of it is taken for read.
-        let known = || found.iter().filter(|file| self.known(file).is_some()).map(newest).max();
-        unchanged.or_else(known).unwrap_or(i128::MIN)
+        let known = || found.iter().filter(|f| self.known(f).is_some()).map(modified).max();
+        unchanged.max(counted).or_else(alike).or_else(known).unwrap_or(i128::MIN)
     }
 
     pub(super) fn position(
@@ -254,7 +270,6 @@ impl Follower {
                 found.insert(0, file);
             }
         }
-        self.forget_what_was_rewritten(found);
         let fate = self.fate(&last, found).unwrap_or(OriginalFate::StillThere);
         let is_lost = matches!(fate, OriginalFate::Gone | OriginalFate::Rewritten);
         if is_lost && !self.has_copy(&last, found) {
@@ -263,25 +278,6 @@ impl Follower {
                 _ => "vanished while the agent was off",
             };
             self.lost(&last, now_ms, 0, what);
-        }
-    }
-
-    /// A file written anew to exactly its old size is not seen by its size.
-    fn forget_what_was_rewritten(&mut self, found: &[Found]) {
-        for file in found.iter().filter(|file| file.packing.is_none()) {
-            let Some(known) = self.known(file).filter(|known| known.offset == file.bytes) else {
-                continue;
-            };
-            let holds = File::open(&file.path).and_then(|open| identity::holds(&open, known));
-            if holds.is_ok_and(|holds| !holds) {
-                let mut emptied = known.clone();
-                emptied.generation = emptied.generation.wrapping_add(1);
-                (emptied.offset, emptied.tail_hash) = (0, 0);
-                emptied.identity.head_bytes = 0;
-                let last = self.progress.files.last().cloned();
-                self.progress.note(emptied);
-                last.into_iter().for_each(|last| self.progress.note(last));
-            }
         }
     }
 

@@ -4,14 +4,13 @@
 use std::{
     ffi::OsStr,
     fs::File,
-    io::{self, BufReader, Read},
-    num::NonZeroUsize,
+    io::{self, BufRead, BufReader, Read},
     os::unix::{ffi::OsStrExt, fs::FileExt},
 };
 
 use bzip2::read::MultiBzDecoder;
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
-use xz4rust::{XzDecoder, XzReader};
+use xz4rust::XzDecoder;
 
 /// Bytes of the compressed file read at once.
 const INPUT_BYTES: usize = 64 * 1024;
@@ -57,7 +56,7 @@ pub(super) fn unpack(file: File, packing: Packing) -> io::Result<Box<dyn Read + 
         Packing::Gzip => Box::new(MultiGzDecoder::new(input)),
         Packing::Zip => zip_entry(input)?,
         Packing::Bzip2 => Box::new(MultiBzDecoder::new(input)),
-        Packing::Xz => Box::new(XzStreams(xz_reader(input))),
+        Packing::Xz => Box::new(XzStreams::new(input)),
         Packing::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
             decoder.window_log_max(WINDOW_LOG_MAX)?;
@@ -86,28 +85,48 @@ impl Read for FromStart {
     }
 }
 
-fn xz_reader<R: Read>(input: R) -> XzReader<R> {
-    let decoder = XzDecoder::in_heap_with_alloc_dict_size(XZ_WINDOW_BYTES, 1 << WINDOW_LOG_MAX);
-    let input_bytes = NonZeroUsize::new(INPUT_BYTES).unwrap_or(NonZeroUsize::MIN);
-    XzReader::new_with_buffer_size_and_decoder(input, input_bytes, decoder)
+/// One stream after the other, as `xz` appends them.
+struct XzStreams<R> {
+    input: R,
+    decoder: Box<XzDecoder<'static>>,
+    /// A stream has ended: the input may end here.
+    is_between: bool,
 }
 
-/// One stream after the other, as `xz` appends them.
-struct XzStreams<R: Read + 'static>(XzReader<R>);
+impl<R: BufRead> XzStreams<R> {
+    fn new(input: R) -> XzStreams<R> {
+        let window_bytes = (XZ_WINDOW_BYTES, 1 << WINDOW_LOG_MAX);
+        let decoder = XzDecoder::in_heap_with_alloc_dict_size(window_bytes.0, window_bytes.1);
+        XzStreams { input, decoder, is_between: false }
+    }
+}
 
-impl<R: Read> Read for XzStreams<R> {
+impl<R: BufRead> Read for XzStreams<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.0.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                return Ok(read);
+        while !buffer.is_empty() {
+            let packed = self.input.fill_buf()?;
+            if packed.is_empty() {
+                return if self.is_between { Ok(0) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
-            match self.0.peek_inner(|_| ()) {
-                Ok(()) => self.0.reset(),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                Err(error) => return Err(error),
+            if self.is_between && packed.first() == Some(&0) {
+                // What pads the streams to four bytes.
+                self.input.consume(1);
+                continue;
+            }
+            let step = self.decoder.decode(packed, buffer).map_err(io::Error::other)?;
+            self.input.consume(step.input_consumed());
+            self.is_between = step.is_end_of_stream();
+            if self.is_between {
+                self.decoder.reset();
+            }
+            if step.output_produced() > 0 {
+                return Ok(step.output_produced());
+            }
+            if !step.made_progress() && !self.is_between {
+                return Err(io::Error::other("the xz stream stands still"));
             }
         }
+        Ok(0)
     }
 }
 

@@ -192,7 +192,7 @@ impl Follower {
             Ok(Advance::Stranger) => self.try_next(probe, now_ms),
             Ok(_) => {
                 self.dismissed.insert(Seen::of(&probe.file));
-                self.settled.extend(probe.open.settles);
+                probe.open.settles.into_iter().for_each(|settled| self.settle(settled));
             }
             Err(error) => self.probe_failed(&probe, &error, now_ms),
         }
@@ -226,7 +226,7 @@ impl Follower {
         self.lost(&place, now_ms, 0, &damage(error));
         self.dismissed.insert(Seen::of(file));
         if place.identity != FileIdentity::default() {
-            self.settled.push(place);
+            self.settle(place);
         }
     }
 }

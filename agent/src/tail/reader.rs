@@ -427,18 +427,20 @@ impl Reader {
     /// Reads on; `Some` when there is nothing to read.
     fn refill(&mut self) -> io::Result<Option<Advance>> {
         let from = self.base + self.filled as u64;
-        match self.source.look(from.max(self.end), &mut self.identity)? {
+        let bytes = match self.source.look(from.max(self.end), &mut self.identity)? {
             Look::Rewritten => return Ok(Some(self.rewritten())),
             // A first read brings the bytes before the position, even where there is nothing behind it.
             Look::Same if self.primed || from == self.end => return Ok(Some(Advance::End)),
-            Look::Same => {}
-            Look::Grown(bytes) => self.seen_bytes = self.seen_bytes.max(bytes),
-        }
+            Look::Same => from,
+            Look::Grown(bytes) => bytes,
+        };
         if !self.primed && !self.source.is_packed() {
+            self.seen_bytes = self.seen_bytes.max(bytes);
             return self.prime();
         }
         self.make_room();
         let Some(read) = self.read_on()? else { return Ok(Some(self.rewritten())) };
+        self.seen_bytes = self.seen_bytes.max(bytes);
         Ok((read == 0).then_some(Advance::End))
     }
 
@@ -449,7 +451,7 @@ impl Reader {
             return Ok(Some(self.rewritten()));
         }
         self.primed = true;
-        self.filled = read;
+        (self.filled, self.scanned) = (read, self.start);
         let before = self.start.checked_sub(1).and_then(|at| self.buffer.get(at));
         self.passing = before.is_some_and(|b| !matches!(b, b'\n' | 0));
         Ok((read == self.start).then_some(Advance::End))
