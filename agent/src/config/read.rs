@@ -13,8 +13,8 @@ use jiff::tz::TimeZone;
 use pantau_proto::limits;
 
 use super::{
-    ClusterSettings, Collector, Encoding, Identity, Intervals, LogFormat, LogSettings, ProbeSettings,
-    Settings, SpoolSettings, Start,
+    ClusterSettings, Collector, Encoding, Identity, Intervals, LogFormat, LogSettings,
+    ProbeSettings, Settings, SpoolSettings, Start,
     typed::{Faults, Section},
 };
 use crate::domain::{SourceKey, Target};
@@ -55,7 +55,8 @@ pub(super) const FILE_KEYS: &[&str] = &[
     "spool",
     "interval",
 ];
-const LOG_KEYS: &[&str] = &["key", "path", "format", "cluster", "prefix", "zone", "start", "encoding"];
+const LOG_KEYS: &[&str] =
+    &["key", "path", "format", "cluster", "prefix", "zone", "start", "encoding"];
 const CLUSTER_KEYS: &[&str] = &[
     "key",
     "host",

@@ -27,9 +27,10 @@ impl Backlog {
                 told_ms: now_ms,
                 told_unread_bytes: unread_bytes,
             });
-            return self.begun.as_ref().map(|_| {
-                format!("a backlog of {} MB is being read", unread_bytes / 1_000_000)
-            });
+            return self
+                .begun
+                .as_ref()
+                .map(|_| format!("a backlog of {} MB is being read", unread_bytes / 1_000_000));
         };
         if unread_bytes == 0 {
             self.begun = None;

@@ -247,7 +247,9 @@ mod tests {
     #[test]
     fn rolled_files_come_before_the_current_one_and_higher_numbers_before_lower() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, seconds) in [("app.log.1", 5), ("app.log.2.gz", 5), ("app.log.3", 5), ("app.log", 4)] {
+        for (name, seconds) in
+            [("app.log.1", 5), ("app.log.2.gz", 5), ("app.log.3", 5), ("app.log", 4)]
+        {
             let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
             fs::File::create(folder.path().join(name)).unwrap().set_modified(time).unwrap();
         }

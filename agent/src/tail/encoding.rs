@@ -34,10 +34,9 @@ mod tests {
     #[test]
     fn a_line_is_decoded_as_declared() {
         let mut room = String::new();
-        for (encoding, expected) in [
-            (Encoding::Latin1, "caf\u{e9} \u{80}"),
-            (Encoding::Windows1252, "caf\u{e9} \u{20ac}"),
-        ] {
+        for (encoding, expected) in
+            [(Encoding::Latin1, "caf\u{e9} \u{80}"), (Encoding::Windows1252, "caf\u{e9} \u{20ac}")]
+        {
             assert_eq!(decode(encoding, b"caf\xe9 \x80", &mut room), expected.as_bytes());
         }
     }

@@ -11,14 +11,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{
-    discover,
-    judge::Seen,
-    open::Open,
-    packed,
-    probe::Probe,
-    reader::Advance,
-};
+use super::{discover, judge::Seen, open::Open, packed, probe::Probe, reader::Advance};
 use crate::{
     config::Start,
     domain::{Gap, GapReason, SourcePosition, SourceProgress},
@@ -141,12 +134,15 @@ impl Follower {
     }
 
     /// The file being read in the lane of the last step, its identity as it is known now, and the offset
-    /// after the last whole line.
+    /// after the last whole line. An entry may end before that, so that no hash comes with it: see
+    /// [`Follower::place_at`].
     pub fn place(&self) -> Option<SourcePosition> {
-        self.lane_of(self.told_lane).map(Open::place)
+        let place = self.lane_of(self.told_lane).map(Open::place);
+        place.map(|place| SourcePosition { tail_hash: 0, ..place })
     }
 
-    /// The same, of that lane, for an offset that was handed on: with the hash of what stands before it.
+    /// The file being read in that lane, at an offset that was handed on, with the hash of what stands
+    /// before it.
     pub fn place_at(&self, lane: usize, offset: u64) -> Option<SourcePosition> {
         self.lane_of(lane).map(|open| open.place_at(offset))
     }

@@ -8,12 +8,12 @@ use std::{
 use super::*;
 use crate::tail::{discover::Found, look::file_trouble};
 
-/// Compressed rolled files.
-#[path = "packed_tests.rs"]
-mod packed_tests;
 /// Files that are damaged, odd, or several at once.
 #[path = "odd_tests.rs"]
 mod odd_tests;
+/// Compressed rolled files.
+#[path = "packed_tests.rs"]
+mod packed_tests;
 
 /// A folder with a log in it, and a clock that the test moves.
 struct Scene {

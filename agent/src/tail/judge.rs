@@ -44,7 +44,8 @@ pub(super) fn fate_of(known: &SourcePosition, found: &[Found]) -> io::Result<Ori
     };
     if file.packing.is_some() {
         // Something compressed has its inode now, unless it is that very file, noted as read.
-        let is_it = File::open(&file.path).and_then(|f| identity::head_matches(&f, &known.identity))?;
+        let is_it =
+            File::open(&file.path).and_then(|f| identity::head_matches(&f, &known.identity))?;
         return Ok(if is_it { OriginalFate::StillThere } else { OriginalFate::Rewritten });
     }
     let open = File::open(&file.path)?;

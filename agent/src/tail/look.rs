@@ -178,11 +178,7 @@ impl Follower {
     }
 
     /// What became of a known file: what its inode held before it was written anew is not there any more.
-    pub(super) fn fate(
-        &self,
-        known: &SourcePosition,
-        found: &[Found],
-    ) -> io::Result<OriginalFate> {
+    pub(super) fn fate(&self, known: &SourcePosition, found: &[Found]) -> io::Result<OriginalFate> {
         let is_newer = |other: &SourcePosition| {
             other.identity.is_same_inode(&known.identity) && other.generation > known.generation
         };

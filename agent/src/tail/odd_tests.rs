@@ -73,7 +73,8 @@ fn two_files_that_begin_with_the_same_header_are_told_apart() {
     assert_eq!(read.last().unwrap(), "second run, and more than was there");
     assert_eq!(read.len(), 9);
     // And while it is followed.
-    fs::write(scene.path("app.log"), format!("{second}third run\n").replace("second", "third")).unwrap();
+    fs::write(scene.path("app.log"), format!("{second}third run\n").replace("second", "third"))
+        .unwrap();
     assert_eq!(scene.drain(&mut follower, &mut told).len(), 10);
 }
 
@@ -234,7 +235,8 @@ fn a_link_switched_to_another_file_is_followed_after_the_first_is_finished() {
 #[test]
 fn a_folder_that_does_not_exist_yet_is_told_and_followed_when_it_does() {
     let (mut scene, mut told) = (Scene::new(), Told::new());
-    let mut follower = scene.follower("later/app.log", told.progress.clone(), Some(Start::Beginning));
+    let mut follower =
+        scene.follower("later/app.log", told.progress.clone(), Some(Start::Beginning));
     assert_eq!(scene.drain(&mut follower, &mut told), [""; 0]);
     assert!(told.troubles[0].as_ref().unwrap().contains("does not exist"));
     fs::create_dir(scene.path("later")).unwrap();

@@ -98,7 +98,8 @@ impl Open {
 
     /// It failed and it is not yet time to try again. A clock set back makes it time.
     pub(super) fn is_waiting(&self, now_ms: i64) -> bool {
-        let wait = |f: &Failed| (f.since_ms..f.since_ms.saturating_add(f.wait_ms)).contains(&now_ms);
+        let wait =
+            |f: &Failed| (f.since_ms..f.since_ms.saturating_add(f.wait_ms)).contains(&now_ms);
         self.failed.as_ref().is_some_and(wait)
     }
 

@@ -42,7 +42,8 @@ const ENDINGS: [(&[u8], Packing); 5] = [
 /// What the file was called before it was compressed, and how it was.
 pub(super) fn split_name(name: &OsStr) -> (&[u8], Option<Packing>) {
     let name = name.as_bytes();
-    let found = ENDINGS.iter().find_map(|(end, packing)| Some((name.strip_suffix(*end)?, *packing)));
+    let found =
+        ENDINGS.iter().find_map(|(end, packing)| Some((name.strip_suffix(*end)?, *packing)));
     match found {
         Some((plain, packing)) => (plain, Some(packing)),
         None => (name, None),
@@ -106,7 +107,11 @@ impl<R: BufRead> Read for XzStreams<R> {
         while !buffer.is_empty() {
             let packed = self.input.fill_buf()?;
             if packed.is_empty() {
-                return if self.is_between { Ok(0) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+                return if self.is_between {
+                    Ok(0)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
             }
             if self.is_between && packed.first() == Some(&0) {
                 // What pads the streams to four bytes.
@@ -234,7 +239,8 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in ["app.log.1.gz", "app.log.1.zip", "app.log.1.bz2", "app.log.1.zst"] {
             let path = folder.path().join(name);
-            let text: Vec<u8> = (0..40_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+            let text: Vec<u8> =
+                (0..40_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
             pack(&text, &path);
             let whole = std::fs::read(&path).unwrap();
             std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();

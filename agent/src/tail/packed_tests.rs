@@ -29,7 +29,8 @@ fn files_rolled_and_compressed_while_the_agent_was_down_are_finished_first_and_i
         compress(&scene, "app.log.1", ending, 200);
         scene.write("app.log", &head("the third, c"));
         let mut follower = scene.follower("app.log", told.progress.clone(), None);
-        let expected = ["a2".to_owned(), head("b").trim().to_owned(), head("the third, c").trim().to_owned()];
+        let expected =
+            ["a2".to_owned(), head("b").trim().to_owned(), head("the third, c").trim().to_owned()];
         // What was not there when the log was last read is judged by its time, which must be newer.
         let known = scene.drain(&mut follower, &mut told);
         assert_eq!(known, expected, "{ending}");

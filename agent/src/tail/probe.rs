@@ -60,13 +60,11 @@ struct Alike {
 }
 
 fn meaning(alike: Vec<Alike>, is_newest: bool) -> Meaning {
-    let is_left = |a: &Alike| {
-        a.is_itself || matches!(a.fate, OriginalFate::Gone | OriginalFate::Rewritten)
-    };
+    let is_left =
+        |a: &Alike| a.is_itself || matches!(a.fate, OriginalFate::Gone | OriginalFate::Rewritten);
     let there = alike.iter().find(|a| !is_left(a));
     let is_there = there.map(|a| a.is_read);
-    let originals: VecDeque<_> =
-        alike.into_iter().filter(is_left).map(|a| a.original).collect();
+    let originals: VecDeque<_> = alike.into_iter().filter(is_left).map(|a| a.original).collect();
     match (originals.is_empty(), is_there) {
         (true, Some(true)) => Meaning::Dismiss,
         (true, Some(false)) => Meaning::Wait,
@@ -266,7 +264,10 @@ mod tests {
         assert_eq!(meaning(Vec::new(), true), news);
         assert_eq!(meaning(vec![alike(5, StillThere, true)], true), Meaning::Dismiss);
         assert_eq!(meaning(vec![alike(5, StillCurrent, false)], true), Meaning::Wait);
-        let was = meaning(vec![alike(5, StillThere, true), alike(7, Gone, false), alike(3, Rewritten, false)], false);
+        let was = meaning(
+            vec![alike(5, StillThere, true), alike(7, Gone, false), alike(3, Rewritten, false)],
+            false,
+        );
         let Meaning::Was { originals, is_news: false } = was else { panic!("{was:?}") };
         assert_eq!(originals.iter().map(|o| o.offset).collect::<Vec<_>>(), [7, 3]);
     }
