@@ -193,8 +193,8 @@ impl Follower {
         here.max_by_key(|known| known.generation)
     }
 
-    /// What was last written to before this was read, or was not to be: a file that holds what was counted
-    /// of it, a whole copy of one, or the newest entry that was counted.
+    /// What was last written to before this was read, or was not to be: the newest file that holds what
+    /// was counted of it, or is a whole copy of one; without one, the newest entry that was counted.
     pub(super) fn read_until_ns(&self, found: &[Found]) -> i128 {
         let is_as_known = |file: &&Found| match self.known(file) {
             Some(known) => !matches!(fate_of(known, found), Ok(OriginalFate::Rewritten)),
@@ -216,7 +216,7 @@ impl Follower {
         };
         // Without one nothing tells what was read before: the whole of it is taken for read.
         let known = || found.iter().filter(|f| self.known(f).is_some()).map(modified).max();
-        unchanged.max(counted).or_else(alike).or_else(known).unwrap_or(i128::MIN)
+        unchanged.or(counted).or_else(alike).or_else(known).unwrap_or(i128::MIN)
     }
 
     pub(super) fn position(
