@@ -326,9 +326,10 @@ fn found(path: &Path) -> Found {
 }
 
 proptest::proptest! {
-    /// Any course of writing, rotating, truncating after reading, and restarting: every line once.
+    /// Any course of writing, rotating, compressing, truncating after reading, and restarting: every line
+    /// once.
     #[test]
-    fn every_line_is_read_exactly_once(acts in proptest::collection::vec(0u8..6, 1..40)) {
+    fn every_line_is_read_exactly_once(acts in proptest::collection::vec(0u8..7, 1..40)) {
         let (mut scene, mut told) = (Scene::new(), Told::new());
         let mut follower =
             scene.follower("app.log", told.progress.clone(), Some(Start::Beginning));
@@ -354,7 +355,8 @@ proptest::proptest! {
                     fs::write(scene.path("app.log"), "").unwrap();
                     read.extend(scene.drain(&mut follower, &mut told));
                 }
-                _ => follower = scene.follower("app.log", told.progress.clone(), None),
+                5 => follower = scene.follower("app.log", told.progress.clone(), None),
+                _ => packed_tests::compress_all(&scene, rotations),
             }
         }
         read.extend(scene.drain(&mut follower, &mut told));

@@ -51,6 +51,7 @@ impl Follower {
             Ok(found) => found,
             Err(error) => return self.trouble_with(Some(folder_trouble(&self.path, &error))),
         };
+        self.note_what_is_open();
         self.dismissed.retain(|known| found.iter().any(|file| Seen::of(file) == *known));
         if let Some(start) = self.start.take() {
             self.settle_at_start(start, &found);
@@ -62,6 +63,15 @@ impl Follower {
         self.unread_bytes = found.iter().map(|file| self.unread_of(file)).sum();
         self.go_on(&found, &mut trouble, now_ms);
         self.trouble_with(trouble);
+    }
+
+    /// What is known of a file being read is how far it was read by now.
+    fn note_what_is_open(&mut self) {
+        for open in &self.lanes {
+            if let Some(known) = self.progress.files.iter_mut().find(|known| open.is_of(known)) {
+                *known = open.place();
+            }
+        }
     }
 
     /// Opens files with something unread while there is room for them; without room, leaves what is quiet.

@@ -121,6 +121,12 @@ impl Open {
         self.at_end && now_ms.saturating_sub(self.last_growth_ms) >= ms
     }
 
+    /// Whether this is the file of that position, which is an older one of it.
+    pub(super) fn is_of(&self, known: &SourcePosition) -> bool {
+        self.position.generation == known.generation
+            && self.position.identity.is_same_inode(&known.identity)
+    }
+
     /// After the last line handed on.
     pub(super) fn place(&self) -> SourcePosition {
         self.place_at(self.reader.end())

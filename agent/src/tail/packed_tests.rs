@@ -9,6 +9,16 @@ fn compress(scene: &Scene, name: &str, ending: &str, age_s: u64) {
     fs::remove_file(scene.path(name)).unwrap();
 }
 
+/// Compresses what was rotated so far, each file with the time that it had.
+pub(super) fn compress_all(scene: &Scene, rotations: u64) {
+    for rotation in 1..=rotations {
+        let name = format!("app.log.{rotation}");
+        if scene.path(&name).exists() {
+            compress(scene, &name, "gz", 1_000 - rotation);
+        }
+    }
+}
+
 /// A log of which one line is counted, and its follower gone.
 fn counted_log() -> (Scene, Told) {
     let (mut scene, mut told) = (Scene::new(), Told::new());

@@ -114,7 +114,8 @@ impl Follower {
                 Ok(None)
             }
             Meaning::Was { mut originals, is_news } => {
-                let whole = self.position(file, identity::with_head(&open, &head)?, 0);
+                let mut whole = self.position(file, identity::with_head(&open, &head)?, 0);
+                whole.generation = self.next_generation(file);
                 let first = originals.pop_front();
                 if is_news {
                     originals.push_back(whole.clone());
@@ -124,6 +125,11 @@ impl Follower {
                 Ok(Some(Probe { file, packing, open, originals, is_ready: false }))
             }
         }
+    }
+
+    /// Its inode may have been that of a known file, which stays known.
+    fn next_generation(&self, file: &Found) -> u32 {
+        self.known(file).map_or(0, |known| known.generation.wrapping_add(1))
     }
 
     /// Noted as read to its end.
@@ -143,10 +149,13 @@ impl Follower {
                 continue;
             }
             let there = found.iter().find(|other| is_at(&original.identity, other));
+            // What is open is read to its end first.
+            let is_open = self.lanes.iter().any(|open| open.is_of(original));
+            let fate = if is_open { OriginalFate::StillThere } else { self.fate(original, found)? };
             alike.push(Alike {
                 original: original.clone(),
-                fate: self.fate(original, found)?,
-                is_read: there.is_some_and(|there| there.bytes == original.offset),
+                fate,
+                is_read: !is_open && there.is_some_and(|there| there.bytes == original.offset),
                 is_itself: is_at(&original.identity, file),
             });
         }
@@ -156,7 +165,10 @@ impl Follower {
     fn unpack(&self, file: &Found, packing: Packing, from: SourcePosition) -> io::Result<Open> {
         let packed = File::open(&file.path)?;
         let mut settles = self.position(file, identity::of(&packed)?, file.bytes);
-        settles.generation = from.generation;
+        settles.generation = match is_at(&from.identity, file) {
+            true => from.generation,
+            false => self.next_generation(file),
+        };
         let position = SourcePosition { path: file.path.display().to_string(), ..from };
         let stream = packed::unpack(packed.try_clone()?, packing)?;
         let SourcePosition { identity, offset, tail_hash, .. } = position;
@@ -220,7 +232,8 @@ impl Follower {
     /// What is damaged is told once, and is not tried again unless it changes.
     fn set_aside(&mut self, file: &Found, error: &io::Error, now_ms: i64) {
         let open = File::open(&file.path).and_then(|open| identity::of(&open));
-        let place = self.position(file, open.unwrap_or_default(), file.bytes);
+        let mut place = self.position(file, open.unwrap_or_default(), file.bytes);
+        place.generation = self.next_generation(file);
         self.lost(&place, now_ms, 0, &damage(error));
         self.dismissed.insert(Seen::of(file));
         if place.identity != FileIdentity::default() {
