@@ -146,7 +146,12 @@ impl Follower {
         }
         let verdict = match self.known(candidate) {
             Some(known) => match resume(known, identity, candidate, &file)? {
-                position if position.offset == candidate.bytes => Verdict::Dismiss,
+                position
+                    if position.offset == candidate.bytes
+                        && position.generation == known.generation =>
+                {
+                    Verdict::Dismiss
+                }
                 position => Verdict::Read(position),
             },
             None => self.judge_unknown(candidate, identity, &file, found)?,
