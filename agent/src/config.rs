@@ -196,6 +196,20 @@ pub struct LogSettings {
     pub zone: jiff::tz::TimeZone,
     /// From where a file never seen before is counted.
     pub start: Start,
+    /// How its bytes are to be read.
+    pub encoding: Encoding,
+}
+
+/// How the bytes of a log are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// What is broken in it is replaced.
+    #[default]
+    Utf8,
+    /// ISO 8859-1.
+    Latin1,
+    /// Latin-1 with quotes, dashes and the euro.
+    Windows1252,
 }
 
 /// How a log is written.

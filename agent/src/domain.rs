@@ -221,9 +221,13 @@ impl SourceProgress {
     /// files or rotated each hour stays well below.
     pub const FILES_MAX: usize = 64;
 
-    /// Notes how far a file is counted and makes it the one being read.
+    /// Notes how far a file is counted and makes it the one being read. What the inode held before stays
+    /// known under its own generation: it may come back as a compressed copy.
     pub fn note(&mut self, position: SourcePosition) {
-        self.files.retain(|known| !known.identity.is_same_inode(&position.identity));
+        self.files.retain(|known| {
+            known.generation != position.generation
+                || !known.identity.is_same_inode(&position.identity)
+        });
         if self.files.len() >= Self::FILES_MAX {
             self.files.remove(0);
         }

@@ -3,13 +3,17 @@
 
 use std::{
     collections::HashMap,
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
-    sync::{mpsc, watch},
-    task::{JoinError, JoinSet, spawn_blocking},
-    time::timeout,
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -17,14 +21,22 @@ use super::{LogPlan, now_ms};
 use crate::{
     config::{LogFormat, LogSettings},
     domain::{Entry, Gap, SourceKey, SourcePosition},
-    tail::{Event, Follower, POLL_INTERVAL, Step, Watch},
+    tail::{Backlog, Event, Follower, POLL_INTERVAL, Step, Watch, decode, is_pattern},
     understand::LogStream,
 };
 
 /// Entries in one message at most.
 pub(super) const ENTRIES_MAX: usize = 128;
 /// An unfinished entry without a further line for this long is complete.
-const FINISH_AFTER: Duration = Duration::from_secs(2);
+const FINISH_AFTER_MS: i64 = 2_000;
+/// Lines of a backlog between two looks at the clock.
+const LINES_BY_CLOCK: u32 = 64;
+/// A step that takes longer waits for a disk.
+const HUNG_AFTER_MS: i64 = 30_000;
+/// Between two looks whether one does.
+const HUNG_POLL: Duration = Duration::from_secs(5);
+/// A stopping agent waits this long for the thread of a log.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the start of a log waits for its server to tell `log_line_prefix`.
 const PREFIX_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -36,7 +48,7 @@ pub(super) type Prefixes = HashMap<String, String>;
 pub(super) enum LogMessage {
     /// Entries of one file, in order.
     Entries {
-        /// The file; its offset is the one before the first entry.
+        /// The file, as it is after the last entry.
         place: SourcePosition,
         entries: Vec<Entry>,
         redactions: Vec<(&'static str, u64)>,
@@ -64,33 +76,103 @@ pub(super) fn spawn(
                 prefix = prefix_of(&plan.settings, prefixes) => prefix,
                 () = stop.cancelled() => return,
             };
-            let watch = Watch::new(&plan.settings.path);
-            let waker = watch.waker();
-            let source = plan.settings.key.clone();
-            let mut thread = spawn_blocking({
-                let (out, stop) = (out.clone(), stop.clone());
-                move || Reading::new(plan, asked, out).run(&watch, &stop)
-            });
-            let ended = tokio::select! {
-                ended = &mut thread => ended,
-                () = stop.cancelled() => {
-                    waker.wake();
-                    thread.await
-                }
-            };
-            if let Some(trouble) = failure(&ended) {
-                // A closed channel is an agent that stops.
-                let _ = out.send(LogMessage::Trouble(source, Some(trouble))).await;
-            }
+            follow(plan, asked, out, &stop).await;
         });
     }
 }
 
+async fn follow(
+    plan: LogPlan,
+    prefix: Option<String>,
+    out: mpsc::Sender<LogMessage>,
+    stop: &CancellationToken,
+) {
+    let source = plan.settings.key.clone();
+    let pulse = Arc::new(Pulse::default());
+    let (path, waker_out) = (plan.settings.path.clone(), oneshot::channel());
+    let reading = Reading::new(plan, prefix, out.clone(), pulse.clone());
+    let thread_stop = stop.clone();
+    let (waker_in, waker) = waker_out;
+    let mut thread = on_thread(move || {
+        // A folder on a network file system may keep this waiting too.
+        let watch = Watch::new(&path);
+        // Who has stopped meanwhile needs no waking.
+        let _ = waker_in.send(watch.waker());
+        reading.run(&watch, &thread_stop);
+    });
+    let ended = tokio::select! {
+        ended = &mut thread => ended,
+        () = tell_of_hangs(&source, &pulse, &out) => return,
+        () = stop.cancelled() => {
+            if let Ok(Ok(waker)) = timeout(STOP_TIMEOUT, waker).await {
+                waker.wake();
+            }
+            let Ok(ended) = timeout(STOP_TIMEOUT, thread).await else {
+                // Nothing is lost: what it reads is not counted, and is read again.
+                return tracing::warn!(%source, "its disk does not answer: it is not waited for");
+            };
+            ended
+        }
+    };
+    if let Some(trouble) = failure(&ended) {
+        // A closed channel is an agent that stops.
+        let _ = out.send(LogMessage::Trouble(source, Some(trouble))).await;
+    }
+}
+
+/// Runs on a thread that nothing waits for at the end of the program: a read from a dead network file
+/// system may never return. Ends with an error when `work` panicked.
+fn on_thread(work: impl FnOnce() + Send + 'static) -> oneshot::Receiver<()> {
+    let (done, ended) = oneshot::channel();
+    let started = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+        work();
+        // Who waits no more does not need to know.
+        let _ = done.send(());
+    });
+    if let Err(error) = started {
+        // The receiver sees that the sender is gone.
+        tracing::error!(%error, "no thread can be started for a log");
+    }
+    ended
+}
+
 /// What is told of a thread that panicked: else a log would be silent as if nothing happened in it.
-fn failure(ended: &Result<(), JoinError>) -> Option<String> {
+fn failure(ended: &Result<(), oneshot::error::RecvError>) -> Option<String> {
     let text = "reading it has failed and stands still; restart the agent, which reads on from where it \
                 was, and report the panic in its own log";
     ended.as_ref().err().map(|_| text.to_owned())
+}
+
+/// Whether the thread of a log waits for its disk.
+#[derive(Default)]
+struct Pulse {
+    /// When the step under way began; zero between steps.
+    step_since_ms: AtomicI64,
+    /// It was told that it hangs.
+    is_told: AtomicBool,
+}
+
+impl Pulse {
+    fn is_hung(&self, now_ms: i64) -> bool {
+        let since_ms = self.step_since_ms.load(Ordering::Relaxed);
+        since_ms != 0 && now_ms.saturating_sub(since_ms) >= HUNG_AFTER_MS
+    }
+}
+
+/// Tells when the thread of a log waits for its disk; the thread tells itself when that is over. Ends with
+/// the channel.
+async fn tell_of_hangs(source: &SourceKey, pulse: &Pulse, out: &mpsc::Sender<LogMessage>) {
+    loop {
+        sleep(HUNG_POLL).await;
+        if !pulse.is_hung(now_ms()) || pulse.is_told.swap(true, Ordering::Relaxed) {
+            continue;
+        }
+        let text = "reading it hangs: its disk, or the network file system that it lies on, does not \
+                    answer; reading goes on by itself when it does";
+        if out.send(LogMessage::Trouble(source.clone(), Some(text.to_owned()))).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// The prefix of the settings, else what the server tells in time.
@@ -105,48 +187,63 @@ async fn prefix_of(log: &LogSettings, mut prefixes: watch::Receiver<Prefixes>) -
 }
 
 /// One log on its thread.
-pub(super) struct Reading {
-    source: SourceKey,
+struct Reading {
+    settings: LogSettings,
+    prefix: Option<String>,
+    not_before_ms: Option<i64>,
     follower: Follower,
-    stream: LogStream,
+    /// By number; a log that is no pattern has one.
+    lanes: Vec<Lane>,
     out: mpsc::Sender<LogMessage>,
+    pulse: Arc<Pulse>,
+    /// Told last: told again after a hang, which is told of under the same name.
+    trouble: Option<String>,
+    backlog: Backlog,
+    decoded: String,
+    now_ms: i64,
+    /// Lines since the clock was looked at.
+    lines: u32,
+}
+
+/// What is understood of one file after the other.
+struct Lane {
+    stream: LogStream,
     entries: Vec<Entry>,
-    place: Option<SourcePosition>,
     /// When the last line came, while an entry may be unfinished.
-    unfinished_since: Option<Instant>,
+    unfinished_since_ms: Option<i64>,
 }
 
 /// The window is gone: the thread ends.
 struct Closed;
 
 impl Reading {
-    pub(super) fn new(
+    fn new(
         plan: LogPlan,
         prefix: Option<String>,
         out: mpsc::Sender<LogMessage>,
+        pulse: Arc<Pulse>,
     ) -> Reading {
         let LogPlan { settings, progress, start } = plan;
-        let not_before_ms = progress.not_before_ms;
         Reading {
-            source: settings.key,
-            stream: LogStream::new(
-                &settings.format,
-                prefix.as_deref(),
-                settings.zone,
-                not_before_ms,
-            ),
-            follower: Follower::new(settings.path, progress, start),
+            not_before_ms: progress.not_before_ms,
+            follower: Follower::new(settings.path.clone(), progress, start),
+            settings,
+            prefix,
+            lanes: Vec::new(),
             out,
-            entries: Vec::new(),
-            place: None,
-            unfinished_since: None,
+            pulse,
+            trouble: None,
+            backlog: Backlog::default(),
+            decoded: String::new(),
+            now_ms: 0,
+            lines: 0,
         }
     }
 
     /// Reads until `stop`. What is unfinished then is read again at the next start.
-    pub(super) fn run(mut self, watch: &Watch, stop: &CancellationToken) {
+    fn run(mut self, watch: &Watch, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            match self.step(FINISH_AFTER) {
+            match self.step() {
                 Ok(true) => {}
                 Ok(false) => watch.wait(POLL_INTERVAL),
                 Err(Closed) => return,
@@ -155,62 +252,121 @@ impl Reading {
     }
 
     /// One step; false when there is nothing to read now.
-    fn step(&mut self, finish_after: Duration) -> Result<bool, Closed> {
-        let now_ms = now_ms();
-        match self.follower.step(now_ms) {
-            Step::Line { bytes, end } => {
-                self.unfinished_since = Some(Instant::now());
-                if let Some(entry) = self.stream.line(bytes, end, now_ms) {
-                    entry.add_to(&mut self.entries);
+    fn step(&mut self) -> Result<bool, Closed> {
+        if self.lines.is_multiple_of(LINES_BY_CLOCK) {
+            (self.now_ms, self.lines) = (now_ms(), 0);
+        }
+        self.pulse.step_since_ms.store(self.now_ms, Ordering::Relaxed);
+        let step = self.follower.step(self.now_ms);
+        self.pulse.step_since_ms.store(0, Ordering::Relaxed);
+        match step {
+            Step::Line { lane, bytes, end } => {
+                self.lines += 1;
+                let line = decode(self.settings.encoding, bytes, &mut self.decoded);
+                if let Some(lane) = self.lanes.get_mut(lane) {
+                    lane.line(line, end, self.now_ms);
                 }
-                if self.entries.len() >= ENTRIES_MAX {
-                    self.flush(true)?;
-                }
-                Ok(true)
+                self.after_line(lane)?;
             }
-            Step::Event(event) => self.event(event).map(|()| true),
+            Step::Event(event) => {
+                self.lines = 0;
+                self.event(event)?;
+            }
             Step::Idle => {
-                if self.unfinished_since.is_some_and(|since| since.elapsed() >= finish_after) {
-                    self.finish();
-                }
-                self.flush(true).map(|()| false)
+                self.lines = 0;
+                self.idle()?;
+                return Ok(false);
             }
         }
+        Ok(true)
+    }
+
+    fn after_line(&mut self, lane: usize) -> Result<(), Closed> {
+        if self.lanes.get(lane).is_some_and(|lane| lane.entries.len() >= ENTRIES_MAX) {
+            self.flush(lane)?;
+            self.tell_backlog();
+        }
+        self.tell_after_hang()
+    }
+
+    fn idle(&mut self) -> Result<(), Closed> {
+        for number in 0..self.lanes.len() {
+            if let Some(lane) = self.lanes.get_mut(number) {
+                lane.finish_when_due(self.now_ms);
+            }
+            self.flush(number)?;
+        }
+        self.tell_backlog();
+        self.tell_after_hang()
     }
 
     fn event(&mut self, event: Event) -> Result<(), Closed> {
+        let lane = self.follower.lane();
         match event {
             Event::Opened(position) => {
-                // What is unfinished belongs to the file before.
-                self.finish();
-                self.flush(false)?;
-                self.place = Some(position.clone());
-                self.send(LogMessage::Known(position))
+                self.open_lane(lane);
+                self.send(LogMessage::Known(position))?;
             }
-            Event::Settled(position) => self.send(LogMessage::Known(position)),
-            Event::Gap(gap) => self.send(LogMessage::Lost(gap)),
-            Event::Trouble(text) => self.send(LogMessage::Trouble(self.source.clone(), text)),
+            Event::Left(position) => {
+                self.lanes.get_mut(lane).into_iter().for_each(Lane::finish);
+                self.flush(lane)?;
+                self.send(LogMessage::Known(position))?;
+            }
+            Event::Settled(position) => self.send(LogMessage::Known(position))?,
+            Event::Gap(gap) => self.send(LogMessage::Lost(gap))?,
+            Event::Trouble(text) => {
+                self.trouble.clone_from(&text);
+                self.send(LogMessage::Trouble(self.settings.key.clone(), text))?;
+            }
+            Event::Passing => self.tell_backlog(),
+        }
+        self.tell_after_hang()
+    }
+
+    /// The files of a plain log are one sequence, in which a line's date may be that of the file before;
+    /// those of a pattern are not.
+    fn open_lane(&mut self, number: usize) {
+        let is_sequence = !is_pattern(&self.settings.path);
+        while self.lanes.len() <= number {
+            let lane = self.lane();
+            self.lanes.push(lane);
+        }
+        let fresh = self.lane();
+        if let Some(lane) = self.lanes.get_mut(number).filter(|_| !is_sequence) {
+            *lane = fresh;
         }
     }
 
-    fn finish(&mut self) {
-        self.unfinished_since = None;
-        self.entries.extend(self.stream.finish());
+    fn lane(&self) -> Lane {
+        let LogSettings { format, zone, .. } = &self.settings;
+        let stream =
+            LogStream::new(format, self.prefix.as_deref(), zone.clone(), self.not_before_ms);
+        Lane { stream, entries: Vec::new(), unfinished_since_ms: None }
     }
 
-    /// Hands the entries on. `is_same_file`: the follower still reads the file they are of, so that what
-    /// it knows of that file's identity is the newest.
-    fn flush(&mut self, is_same_file: bool) -> Result<(), Closed> {
-        if self.entries.is_empty() {
+    /// Hands the entries of a lane on, with the position after the last of them.
+    fn flush(&mut self, number: usize) -> Result<(), Closed> {
+        let Some(lane) = self.lanes.get_mut(number) else { return Ok(()) };
+        let Some(end) = lane.entries.last().map(|entry| entry.end) else { return Ok(()) };
+        let Some(place) = self.follower.place_at(number, end) else { return Ok(()) };
+        let entries = std::mem::take(&mut lane.entries);
+        let redactions = lane.stream.take_redactions();
+        self.send(LogMessage::Entries { place, entries, redactions })
+    }
+
+    fn tell_backlog(&mut self) {
+        if let Some(line) = self.backlog.line(self.follower.unread_bytes(), self.now_ms) {
+            tracing::info!(source = %self.settings.key, "{line}");
+        }
+    }
+
+    fn tell_after_hang(&self) -> Result<(), Closed> {
+        // Looked at first: an exchange for each line would be felt.
+        if !self.pulse.is_told.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if let Some(place) = self.follower.place().filter(|_| is_same_file) {
-            self.place = Some(place);
-        }
-        let Some(place) = self.place.clone() else { return Ok(()) };
-        let entries = std::mem::take(&mut self.entries);
-        let redactions = self.stream.take_redactions();
-        self.send(LogMessage::Entries { place, entries, redactions })
+        self.pulse.is_told.store(false, Ordering::Relaxed);
+        self.send(LogMessage::Trouble(self.settings.key.clone(), self.trouble.clone()))
     }
 
     fn send(&self, message: LogMessage) -> Result<(), Closed> {
@@ -218,14 +374,28 @@ impl Reading {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Lane {
+    fn line(&mut self, line: &[u8], end: u64, now_ms: i64) {
+        self.unfinished_since_ms = Some(now_ms);
+        if let Some(entry) = self.stream.line(line, end, now_ms) {
+            entry.add_to(&mut self.entries);
+        }
+    }
 
-    #[tokio::test]
-    async fn a_log_whose_thread_panicked_is_told_of() {
-        let panicked = spawn_blocking(|| panic!("a fault of the program")).await;
-        assert!(failure(&panicked).is_some_and(|text| text.contains("restart the agent")));
-        assert_eq!(failure(&spawn_blocking(|| ()).await), None);
+    fn finish(&mut self) {
+        self.unfinished_since_ms = None;
+        self.entries.extend(self.stream.finish());
+    }
+
+    /// A clock set back makes it due.
+    fn finish_when_due(&mut self, now_ms: i64) {
+        let waits = |since_ms: i64| (since_ms..since_ms + FINISH_AFTER_MS).contains(&now_ms);
+        if self.unfinished_since_ms.is_some_and(|since_ms| !waits(since_ms)) {
+            self.finish();
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "logs_tests.rs"]
+mod tests;

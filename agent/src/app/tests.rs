@@ -82,7 +82,7 @@ impl Life {
     fn read(&mut self, steps: usize, later_ms: i64) {
         for _ in 0..steps {
             let line = match self.follower.step(now_ms() + later_ms) {
-                Step::Line { bytes, end } => Some((bytes.to_vec(), end)),
+                Step::Line { bytes, end, .. } => Some((bytes.to_vec(), end)),
                 Step::Event(event) => {
                     self.event(event);
                     None

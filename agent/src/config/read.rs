@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use pantau_proto::limits;
 
 use super::{
-    ClusterSettings, Intervals, LogFormat, LogSettings, Names, ProbeSettings, Settings,
+    ClusterSettings, Encoding, Intervals, LogFormat, LogSettings, Names, ProbeSettings, Settings,
     SpoolSettings, Start, collector,
     typed::{Faults, Section},
 };
@@ -56,7 +56,8 @@ pub(super) const FILE_KEYS: &[&str] = &[
     "spool",
     "interval",
 ];
-const LOG_KEYS: &[&str] = &["key", "path", "format", "cluster", "prefix", "zone", "start"];
+const LOG_KEYS: &[&str] =
+    &["key", "path", "format", "cluster", "prefix", "zone", "start", "encoding"];
 const CLUSTER_KEYS: &[&str] = &[
     "key",
     "host",
@@ -167,7 +168,8 @@ fn log(section: &Section, default: &TimeZone, faults: &mut Faults) -> Option<Log
     let format = format(section, faults);
     let zone = section.parsed("zone", faults, zone).unwrap_or_else(|| default.clone());
     let start = section.parsed("start", faults, start).unwrap_or_default();
-    Some(LogSettings { key: key?, path: path?, format: format?, zone, start })
+    let encoding = section.parsed("encoding", faults, encoding).unwrap_or_default();
+    Some(LogSettings { key: key?, path: path?, format: format?, zone, start, encoding })
 }
 
 fn format(section: &Section, faults: &mut Faults) -> Option<LogFormat> {
@@ -322,6 +324,15 @@ fn start(text: &str) -> Result<Start, &'static str> {
         "beginning" => Ok(Start::Beginning),
         "end" => Ok(Start::End),
         _ => Err("allowed are month (the first of this month), beginning and end"),
+    }
+}
+
+fn encoding(text: &str) -> Result<Encoding, &'static str> {
+    match text {
+        "utf-8" => Ok(Encoding::Utf8),
+        "latin-1" => Ok(Encoding::Latin1),
+        "windows-1252" => Ok(Encoding::Windows1252),
+        _ => Err("allowed are utf-8, latin-1 and windows-1252"),
     }
 }
 

@@ -241,3 +241,18 @@ proptest::proptest! {
         let _ = parse(Path::new("agent.toml"), &format!("{SMALL}{text}"));
     }
 }
+
+#[test]
+fn the_encoding_of_a_log_is_one_of_three() {
+    let log = |encoding: &str| {
+        format!(
+            "site = \"demo\"\nagent = \"server-1\"\nzone = \"Asia/Jakarta\"\n[[log]]\nkey = \"play\"\n\
+             path = \"/x\"\nformat = \"play\"\nencoding = \"{encoding}\"\n"
+        )
+    };
+    let file = Path::new("agent.toml");
+    let latin = parse(file, &log("latin-1")).unwrap();
+    assert_eq!(latin.settings.logs[0].encoding, Encoding::Latin1);
+    let fault = parse(file, &log("ascii")).unwrap_err().to_string();
+    assert!(fault.contains("allowed are utf-8, latin-1 and windows-1252"), "{fault}");
+}

@@ -1,14 +1,18 @@
 //! Which files belong to a log: its current file, and those it was before it was rotated.
 
 use std::{
+    cmp::Reverse,
     ffi::OsStr,
     fs, io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
-/// Endings of compressed files: what is inside was read before it was compressed.
-const COMPRESSED: [&[u8]; 5] = [b".gz", b".zip", b".bz2", b".xz", b".zst"];
+use super::packed::{self, Packing};
+use crate::domain::FileIdentity;
+
+/// More digits at the end of a name are a date.
+const ROTATION_DIGITS_MAX: usize = 5;
 
 /// One file that belongs to a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,35 +24,70 @@ pub(crate) struct Found {
     pub(super) modified_ns: i128,
     /// Lies under the very path of the settings.
     pub(super) current: bool,
+    /// How it is compressed, by its name.
+    pub(super) packing: Option<Packing>,
 }
 
-/// Files of the log at `path` (whose file name may hold `*` and `?`), in the order in which they were
-/// last written. Errors: the folder cannot be listed.
+impl Found {
+    /// Its place on disk.
+    pub(super) fn at(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+}
+
+/// Files of the log at `path` (whose file name may hold `*` and `?`) that are not compressed, in the order
+/// of [`discover_all`]. Errors: the folder cannot be listed.
 pub(crate) fn discover(path: &Path) -> io::Result<Vec<Found>> {
+    let mut found = discover_all(path)?;
+    found.retain(|file| file.packing.is_none());
+    Ok(found)
+}
+
+/// All files of the log, the rolled ones in the order in which they were last written, then the current
+/// one. Errors: the folder cannot be listed.
+pub(super) fn discover_all(path: &Path) -> io::Result<Vec<Found>> {
     let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
     let mut found = Vec::new();
     for entry in fs::read_dir(folder_of(path))? {
         let entry = entry?;
-        if belongs(name, entry.file_name().as_bytes()) {
+        if belongs(name, &entry.file_name()) {
             found.extend(look(&entry.path(), entry.file_name().as_bytes() == name));
         }
     }
-    found.sort_by(|a: &Found, b| {
-        (a.modified_ns, a.current, &a.path).cmp(&(b.modified_ns, b.current, &b.path))
+    found.sort_by_cached_key(|file| {
+        let number = rotation_number(&file.path).map(Reverse);
+        (file.current, file.modified_ns, number, file.path.clone())
     });
     Ok(without_second_names(found))
 }
 
-/// The file with this device and inode under whatever name in the log's folder.
-pub(super) fn find_renamed(path: &Path, device: u64, inode: u64) -> io::Result<Option<Found>> {
-    let same = |found: &Found| (found.device, found.inode) == (device, inode);
-    for entry in fs::read_dir(folder_of(path))? {
-        let found = look(&entry?.path(), false).filter(same);
-        if found.is_some() {
-            return Ok(found);
+/// The file of this identity's place under whatever name in the log's folder, or in the one that a link
+/// at the log's path leads to.
+pub(super) fn find_renamed(path: &Path, identity: &FileIdentity) -> io::Result<Option<Found>> {
+    let here = find_in(folder_of(path), identity)?;
+    let target = fs::canonicalize(path).ok().filter(|_| here.is_none());
+    match target.as_deref().map(folder_of) {
+        Some(folder) => find_in(folder, identity),
+        None => Ok(here),
+    }
+}
+
+fn find_in(folder: &Path, identity: &FileIdentity) -> io::Result<Option<Found>> {
+    for entry in fs::read_dir(folder)? {
+        let found = look(&entry?.path(), false);
+        if let Some(found) = found.filter(|f| f.at() == (identity.device, identity.inode)) {
+            return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+/// Files rotated faster than the clock of the disk ticks: of `app.log.1` and `app.log.2` the latter is
+/// older.
+fn rotation_number(path: &Path) -> Option<u32> {
+    let (name, _) = packed::split_name(path.file_name()?);
+    let digits = name.rsplit(|b| *b == b'.').next().filter(|d| d.len() <= ROTATION_DIGITS_MAX)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Folder that the log lies in.
@@ -72,6 +111,7 @@ fn look(path: &Path, current: bool) -> Option<Found> {
         modified_ns: i128::from(metadata.mtime()) * 1_000_000_000
             + i128::from(metadata.mtime_nsec()),
         current,
+        packing: path.file_name().and_then(|name| packed::split_name(name).1),
     })
 }
 
@@ -88,9 +128,11 @@ fn without_second_names(found: Vec<Found>) -> Vec<Found> {
     kept
 }
 
-fn belongs(wanted: &[u8], name: &[u8]) -> bool {
-    if COMPRESSED.iter().any(|ending| name.ends_with(ending)) {
-        return false;
+/// A compressed file belongs to the log that it belonged to before.
+fn belongs(wanted: &[u8], name: &OsStr) -> bool {
+    let (name, packing) = packed::split_name(name);
+    if packing.is_some() && name == wanted {
+        return true;
     }
     if wanted.iter().any(|b| matches!(b, b'*' | b'?')) {
         return matches_pattern(wanted, name);
@@ -152,19 +194,21 @@ mod tests {
             "spse4.4.log-20261121",
             "spse4.4.log.old",
             "spse4.4-2026-11-21-02-03.log",
+            "spse4.4.log.1.gz",
+            "spse4.4.log.gz",
+            "spse4.4-2026-11-21-02-03.log.zip",
         ] {
-            assert!(belongs(b"spse4.4.log", name.as_bytes()), "{name}");
+            assert!(belongs(b"spse4.4.log", OsStr::new(name)), "{name}");
         }
         for name in [
-            "spse4.4.log.1.gz",
-            "spse4.4-2026-11-21-02-03.log.zip",
             "spse4.4-latihan.log",
+            "spse4.4-latihan.log.1.gz",
             "spse4.4.log.bak",
             "spse4.3.log",
             "spse4.4.log-",
             "application.log",
         ] {
-            assert!(!belongs(b"spse4.4.log", name.as_bytes()), "{name}");
+            assert!(!belongs(b"spse4.4.log", OsStr::new(name)), "{name}");
         }
     }
 
@@ -198,6 +242,21 @@ mod tests {
         let found = discover(&link).unwrap();
         assert_eq!(found.len(), 1);
         assert!(found[0].current);
+    }
+
+    #[test]
+    fn rolled_files_come_before_the_current_one_and_higher_numbers_before_lower() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, seconds) in
+            [("app.log.1", 5), ("app.log.2.gz", 5), ("app.log.3", 5), ("app.log", 4)]
+        {
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            fs::File::create(folder.path().join(name)).unwrap().set_modified(time).unwrap();
+        }
+        let found = discover_all(&folder.path().join("app.log")).unwrap();
+        let names = found.iter().map(|file| file.path.file_name().unwrap().to_str().unwrap());
+        let expected = ["app.log.3", "app.log.2.gz", "app.log.1", "app.log"];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
     }
 
     #[test]
