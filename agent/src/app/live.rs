@@ -94,6 +94,7 @@ impl Live {
             problems: self.problems.values().cloned().collect(),
             spool_batches: self.backlog.0,
             spool_bytes: self.backlog.1,
+            traffic: None,
         }));
         if is_other {
             self.urgent.notify_one();
