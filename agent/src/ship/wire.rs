@@ -42,3 +42,7 @@ fn state(state: State) -> v1::State {
         State::Degraded => v1::State::Degraded,
     }
 }
+
+#[cfg(test)]
+#[path = "wire/day_tests.rs"]
+mod day_tests;
