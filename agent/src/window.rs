@@ -10,14 +10,14 @@ mod observe;
 mod sketches;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use crate::domain::{
-    BatchContent, DatabaseFacts, DatabaseSample, Entry, ErrorCount, ErrorEvent, Event, EventTime,
-    Fate, Gap, GapReason, HostSample, LineFates, Minute, QueryCount, QueryEvent, QueryGroup,
-    SourceKey, SourcePosition, SourceProgress,
+    BatchContent, DatabaseFacts, DatabaseSample, Entry, ErrorCount, ErrorEvent, ErrorGroup, Event,
+    EventTime, Fate, Gap, GapReason, HostSample, LineFates, Minute, Origin, QueryCount, QueryEvent,
+    QueryGroup, SourceKey, SourcePosition, SourceProgress,
 };
 use groups::{Exemplars, Groups};
 use host::HostMinute;
@@ -40,6 +40,10 @@ pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 pub const GAPS_MAX: usize = 100;
 /// Minutes with host samples of their own in one window; further ones are merged by the hour.
 pub const HOST_MINUTES_MAX: usize = 1_440;
+/// The text of a group's occurrence travels at most this often; error ids travel each time.
+const EXEMPLAR_EVERY_MS: i64 = 6 * 3_600_000;
+/// Groups remembered whose occurrence was told; all are told again when there are more.
+const EXEMPLARS_TOLD_MAX: usize = 10_000;
 /// An event this far in the future is a wrong date: it is counted now, as estimated.
 const FUTURE_MS_MAX: i64 = 24 * 3_600_000;
 const MINUTE_MS: i64 = 60_000;
@@ -67,6 +71,8 @@ pub struct Window {
     facts: BTreeMap<String, DatabaseFacts>,
     /// Clusters whose facts are not part of a batch yet.
     facts_untold: BTreeSet<String>,
+    /// When the text of a group's occurrence travelled last, by fingerprint and origin.
+    exemplars_told: HashMap<(u64, Origin), i64>,
     /// What the checks saw; its open intervals outlive the window.
     pub observer: Observer,
 }
@@ -103,6 +109,7 @@ impl Window {
             sketches: Sketches::default(),
             facts: BTreeMap::new(),
             facts_untold: BTreeSet::new(),
+            exemplars_told: HashMap::new(),
             observer: Observer::new(sample_interval_ms),
         }
     }
@@ -208,6 +215,11 @@ impl Window {
                 >= TEXT_BYTES_MAX
     }
 
+    /// Whether nothing was read or lost since the last batch: what there is can wait for the next one.
+    pub fn is_quiet(&self) -> bool {
+        self.counts.lines == 0 && self.counts.gaps.is_empty() && self.counts.moved.is_empty()
+    }
+
     /// All that is needed to resume now.
     pub fn progress(&self) -> &[SourceProgress] {
         &self.progress
@@ -223,7 +235,7 @@ impl Window {
             queries: self.counts.groups.queries(),
             minutes: minutes.iter().map(|(minute, counts)| counts.close(*minute)).collect(),
             sketches: self.sketches.leaving(now_ms),
-            exemplars: self.counts.exemplars.list(),
+            exemplars: self.exemplars(now_ms),
             positions: self.moved_positions(),
             gaps: self.counts.all_gaps(now_ms),
             observations: self.observer.observations(),
@@ -243,10 +255,41 @@ impl Window {
     /// The batch that [`Window::content`] gave for `closed_ms` is written: counting begins anew.
     /// Positions, facts, open observations and the open quarter's sketches stay.
     pub fn reset(&mut self, closed_ms: i64) {
+        self.note_exemplars(closed_ms);
         self.counts = Counts::default();
         self.sketches.left(closed_ms);
         self.facts_untold.clear();
         self.observer.delivered();
+    }
+
+    /// Newest occurrences; those of groups that were told of lately with their error ids alone.
+    fn exemplars(&self, now_ms: i64) -> Vec<(usize, i64, String, Vec<String>)> {
+        let groups = self.counts.groups.errors();
+        let list = self.counts.exemplars.list().into_iter().filter_map(|(at, at_ms, text, ids)| {
+            if self.is_exemplar_due(groups.get(at)?, now_ms) {
+                return Some((at, at_ms, text, ids));
+            }
+            (!ids.is_empty()).then(|| (at, 0, String::new(), ids))
+        });
+        list.collect()
+    }
+
+    fn is_exemplar_due(&self, group: &ErrorGroup, now_ms: i64) -> bool {
+        let told_ms = self.exemplars_told.get(&(group.fingerprint, group.origin));
+        // A clock set back tells it again.
+        !told_ms.is_some_and(|ms| (0..EXEMPLAR_EVERY_MS).contains(&now_ms.saturating_sub(*ms)))
+    }
+
+    fn note_exemplars(&mut self, closed_ms: i64) {
+        let due = self.counts.groups.errors();
+        for group in
+            due.iter().filter(|group| self.is_exemplar_due(group, closed_ms)).collect::<Vec<_>>()
+        {
+            if self.exemplars_told.len() >= EXEMPLARS_TOLD_MAX {
+                self.exemplars_told.clear();
+            }
+            self.exemplars_told.insert((group.fingerprint, group.origin), closed_ms);
+        }
     }
 
     fn moved_positions(&self) -> Vec<SourcePosition> {

@@ -76,6 +76,10 @@ pub(super) struct Core {
     /// The spool takes nothing: logs wait at their files.
     blocked: bool,
     close_at: Instant,
+    /// The first batch does not wait: a newcomer sees data within a minute.
+    has_closed: bool,
+    /// A quiet window was left open for another interval.
+    has_waited: bool,
 }
 
 /// Says once in the agent's own log what a gap means. A view that was not watched for a while is nobody's
@@ -106,7 +110,14 @@ impl Core {
         let (open, queries) = &parts.open;
         window.resume(open, queries, now_ms());
         let first = FIRST_BATCH_AFTER.min(parts.settings.intervals.batch);
-        Core { parts, window, blocked: false, close_at: Instant::now() + first }
+        Core {
+            parts,
+            window,
+            blocked: false,
+            close_at: Instant::now() + first,
+            has_closed: false,
+            has_waited: false,
+        }
     }
 
     /// Declares what was lost, in the next batch.
@@ -136,7 +147,7 @@ impl Core {
                     LinkEvent::Trouble(text) => self.trouble("collector", text),
                     LinkEvent::SetAside(gap) => self.declare(gap),
                 },
-                () = sleep_until(self.close_at) => self.close().await,
+                () = sleep_until(self.close_at) => self.close_unless_quiet().await,
             }
         }
     }
@@ -213,6 +224,17 @@ impl Core {
         self.window.set_facts(facts);
     }
 
+    /// A window without anything of a log waits once for the next interval: an idle server's samples travel
+    /// two minutes at a time.
+    async fn close_unless_quiet(&mut self) {
+        if !self.has_waited && self.has_closed && !self.blocked && self.window.is_quiet() {
+            self.has_waited = true;
+            self.close_at = Instant::now() + self.parts.settings.intervals.batch;
+            return;
+        }
+        self.close().await;
+    }
+
     /// Closes the window into a batch on disk. When the disk does not take it, the window stays open,
     /// logs wait at their files, and it is tried again.
     pub(super) async fn close(&mut self) {
@@ -221,7 +243,7 @@ impl Core {
             Ok(news) => {
                 self.window.reset(now_ms);
                 news.gaps.into_iter().for_each(|gap| self.declare(gap));
-                self.blocked = false;
+                (self.blocked, self.has_waited, self.has_closed) = (false, false, true);
                 self.close_at = Instant::now() + self.parts.settings.intervals.batch;
                 self.trouble("spool", None);
                 self.parts.spooled.notify_one();

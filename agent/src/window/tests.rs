@@ -189,6 +189,21 @@ fn the_newest_occurrence_is_the_exemplar_and_at_most_sixteen_error_ids_go_with_i
 }
 
 #[test]
+fn the_text_of_a_group_travels_once_in_six_hours_and_error_ids_each_time() {
+    let mut window = window();
+    let mut told = |at_ms: i64| {
+        window.count(&place("play", 1), vec![error_entry(7, at_ms, 10)], at_ms);
+        let (_, _, text, ids) = window.content(at_ms).content.exemplars.remove(0);
+        window.reset(at_ms);
+        (text.is_empty(), ids.len())
+    };
+    let later = NOW_MS + EXEMPLAR_EVERY_MS;
+    let times = [NOW_MS, NOW_MS + 60_000, later - 1, later, later + 1, later - 60_000];
+    let texts = [(false, 1), (true, 1), (true, 1), (false, 1), (true, 1), (false, 1)];
+    assert_eq!(times.map(&mut told), texts);
+}
+
+#[test]
 fn host_samples_of_a_minute_become_means_extremes_and_last_counters() {
     let mut window = window();
     let sample = |cpu, available, received| HostSample {
