@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     config::{Collector, Identity},
-    domain::{Gap, HostFacts, LiveState, SourcePosition},
-    spool::{Ranges, Spool},
+    domain::{HostFacts, LiveState, SourcePosition},
+    spool::{Ranges, ReadError, Spool},
 };
 
 /// Messages handed to the stream and not yet taken by it: few, so that a heartbeat passes a backlog.
@@ -40,8 +40,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 pub enum LinkEvent {
     /// What keeps batches from being delivered, for a person; `None` when they are delivered again.
     Trouble(Option<String>),
-    /// A batch was set aside for good.
-    SetAside(Gap),
     /// This machine was restored from an older copy: reading resumes here, in a new epoch.
     BeginAnew(Vec<SourcePosition>),
 }
@@ -253,7 +251,8 @@ impl Link {
             }
             Ok(Some(_)) => "it is larger than one message may be".to_owned(),
             Ok(None) => return Ok(None),
-            Err(error) => format!("{error:#}"),
+            Err(error @ ReadError::Damaged(_)) => error.to_string(),
+            Err(ReadError::Io(error)) => return Err(Ended::Broken(error.into())),
         };
         self.set_aside(seq, why).await?;
         Ok(None)
@@ -261,12 +260,7 @@ impl Link {
 
     async fn set_aside(&self, seq: u64, why: String) -> Result<(), Ended> {
         tracing::error!(seq, why, "a batch is set aside; its counts are declared as lost");
-        let gap = self.with_spool(move |spool| spool.set_aside(seq, &why)).await?;
-        if let Some(gap) = gap {
-            // A closed channel is an agent that stops.
-            let _ = self.parts.events.send(LinkEvent::SetAside(gap)).await;
-        }
-        Ok(())
+        self.with_spool(move |spool| spool.set_aside(seq, &why)).await
     }
 
     async fn take(
