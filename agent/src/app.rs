@@ -33,7 +33,7 @@ use crate::{
     domain::{Gap, HostFacts, SourcePosition, SourceProgress},
     sample::host::HostSampler,
     ship::{self, Direct, Link, LinkParts, Withhold, condense},
-    spool::{Opened, Spool},
+    spool::{Opened, Spool, machine_id},
     tail::first_progress,
 };
 
@@ -62,11 +62,10 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     while let Outcome::Restored(held) =
         run_stages(&settings, &spool, (logs, open), std::mem::take(&mut gaps), &shutdown).await?
     {
-        let (progress, lost) = drop_run(&spool, held).await?;
+        let progress = drop_run(&spool, held).await?;
         logs = plan_logs(&settings, progress, true);
         // The collector has the durations of that quarter, or never will: they are part of the gap.
         open = Vec::new();
-        gaps.push(lost);
     }
     Ok(())
 }
@@ -183,7 +182,7 @@ fn start_link(
 ) -> Link {
     Link::new(LinkParts {
         identity: settings.identity.clone(),
-        machine_id: [0; 16],
+        machine_id: machine_id(),
         address: settings.collector.address.to_string(),
         connect: Box::new(Direct { address: settings.collector.address }),
         facts,
@@ -214,7 +213,7 @@ async fn await_delivery(spool: &Arc<Mutex<Spool>>) {
 async fn drop_run(
     spool: &Arc<Mutex<Spool>>,
     held: Vec<SourcePosition>,
-) -> anyhow::Result<(Vec<SourceProgress>, Gap)> {
+) -> anyhow::Result<Vec<SourceProgress>> {
     tracing::warn!(
         "the collector knows batches that this spool never closed: it is that of an older copy of this machine, whose logs went on; they are read on from where the collector has them"
     );
@@ -224,7 +223,7 @@ async fn drop_run(
         Ok::<_, std::io::Error>(dropped)
     };
     let dropped = with_spool(spool, drop_run).await??;
-    Ok((restored::resumed(dropped.resume.progress, held), dropped.gap))
+    Ok(restored::resumed(dropped.resume.progress, held))
 }
 
 /// Works with the spool on a thread that may wait for the disk.

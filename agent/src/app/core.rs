@@ -145,7 +145,6 @@ impl Core {
                         let _ = all_right.send(());
                     }
                     LinkEvent::Trouble(text) => self.trouble("collector", text),
-                    LinkEvent::SetAside(gap) => self.declare(gap),
                 },
                 () = sleep_until(self.close_at) => self.close_unless_quiet().await,
             }
@@ -273,8 +272,10 @@ impl Core {
     }
 
     async fn refresh_backlog(&mut self) {
-        if let Ok(backlog) = with_spool(&self.parts.spool, |spool| spool.backlog()).await {
+        let look = |spool: &mut Spool| (spool.backlog(), spool.take_news());
+        if let Ok((backlog, news)) = with_spool(&self.parts.spool, look).await {
             self.parts.live.set_backlog(backlog);
+            news.gaps.into_iter().for_each(|gap| self.declare(gap));
         }
     }
 

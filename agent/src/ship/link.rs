@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     config::Identity,
-    domain::{Gap, HostFacts, LiveState, SourcePosition},
-    spool::{Ranges, Spool, Stored, Verdict},
+    domain::{HostFacts, LiveState, SourcePosition},
+    spool::{Ranges, ReadError, Spool, Stored, Verdict},
 };
 
 /// Messages handed to the stream and not yet taken by it: few, so that a heartbeat passes a backlog.
@@ -57,8 +57,6 @@ pub trait Connect: Send + Sync {
 pub enum LinkEvent {
     /// What keeps batches from being delivered, for a person; `None` when they are delivered again.
     Trouble(Option<String>),
-    /// A batch was set aside for good.
-    SetAside(Gap),
     /// The collector has stored numbers that this spool never used: it is a copy of an older state of
     /// itself. The link waits and sends nothing until this is settled.
     Restored {
@@ -346,7 +344,8 @@ impl Link {
                 "it is larger than one message may be".to_owned()
             }
             Ok(None) => return Ok(None),
-            Err(error) => format!("{error:#}"),
+            Err(error @ ReadError::Damaged(_)) => error.to_string(),
+            Err(ReadError::Io(error)) => return Err(Ended::Broken(error.into())),
         };
         self.set_aside(seq, why).await?;
         Ok(None)
@@ -354,12 +353,7 @@ impl Link {
 
     async fn set_aside(&self, seq: u64, why: String) -> Result<(), Ended> {
         tracing::error!(seq, why, "a batch is set aside; its counts are declared as lost");
-        let gap = self.with_spool(move |spool| spool.set_aside(seq, &why)).await?;
-        if let Some(gap) = gap {
-            // A closed channel is an agent that stops.
-            let _ = self.parts.events.send(LinkEvent::SetAside(gap)).await;
-        }
-        Ok(())
+        self.with_spool(move |spool| spool.set_aside(seq, &why)).await
     }
 
     async fn take(
