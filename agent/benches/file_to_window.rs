@@ -119,7 +119,7 @@ fn read(mut follower: Follower, mut stream: LogStream, out: mpsc::Sender<Entries
     loop {
         let now_ms = now_ms();
         let idle = match follower.step(now_ms) {
-            Step::Line { bytes, end } => {
+            Step::Line { bytes, end, .. } => {
                 unfinished_since = Some(Instant::now());
                 if let Some(entry) = stream.line(bytes, end, now_ms) {
                     entry.add_to(&mut entries);
@@ -157,8 +157,9 @@ fn count(mut window: Window, mut messages: mpsc::Receiver<Entries>) -> Sum {
 }
 
 fn close(window: &mut Window, sum: &mut Sum) {
-    let content = window.content(now_ms()).content;
-    window.reset();
+    let closed_ms = now_ms();
+    let content = window.content(closed_ms).content;
+    window.reset(closed_ms);
     sum.batches += 1;
     sum.lines += content.fates.iter().map(|(_, fates)| fates.read).sum::<u64>();
     for minute in &content.minutes {

@@ -10,6 +10,7 @@
 mod core;
 mod live;
 mod logs;
+mod restored;
 mod sampling;
 mod transport;
 
@@ -30,10 +31,10 @@ use tokio_util::sync::CancellationToken;
 use self::core::{Core, Outcome};
 use crate::{
     config::Settings,
-    domain::{Gap, GapReason, HostFacts, SourcePosition, SourceProgress},
+    domain::{Gap, HostFacts, SourcePosition, SourceProgress},
     sample::host::HostSampler,
-    ship::{Link, LinkParts},
-    spool::{Opened, Payload, Resume, Spool, Stored},
+    ship::{self, Link, LinkParts, condense},
+    spool::{Opened, Spool, machine_id},
     tail::first_progress,
 };
 use transport::Transport;
@@ -59,22 +60,25 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let Opened { spool, resume, mut gaps, progress_lost } =
         spawn_blocking(move || Spool::open(&spool_settings, condense, now_ms())).await??;
     let mut logs = plan_logs(&settings, resume.progress, progress_lost);
+    let mut open = resume.open;
     let spool = Arc::new(Mutex::new(spool));
-    while let Outcome::BeginAnew(positions) =
-        run_epoch(&settings, &transport, &spool, logs, std::mem::take(&mut gaps), &shutdown).await?
+    while let Outcome::Restored(held) = run_stages(
+        &settings,
+        &transport,
+        &spool,
+        (logs, open),
+        std::mem::take(&mut gaps),
+        &shutdown,
+    )
+    .await?
     {
-        let (progress, lost) = begin_anew(&spool, positions).await?;
-        // A log that the collector names no position of may have been counted as well.
+        let progress = drop_run(&spool, held).await?;
         logs = plan_logs(&settings, progress, true);
-        gaps.push(lost);
+        // The collector has the durations of that quarter, or never will: they are part of the gap.
+        open = Vec::new();
     }
     transport.save().await;
     Ok(())
-}
-
-/// Merging batches needs the wire's coding; without it a spool that is full says so.
-fn condense(_: &[Stored]) -> std::io::Result<Payload> {
-    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 /// A log and from where it is followed.
@@ -101,17 +105,17 @@ fn plan_logs(settings: &Settings, known: Vec<SourceProgress>, lost: bool) -> Vec
     settings.logs.iter().map(plan).collect()
 }
 
-/// Runs until shutdown, or until the collector shows that this epoch is of the past.
-async fn run_epoch(
+/// Runs until shutdown, or until the collector shows that this run has counted again what it has.
+async fn run_stages(
     settings: &Settings,
     transport: &Transport,
     spool: &Arc<Mutex<Spool>>,
-    logs: Vec<LogPlan>,
+    (logs, open): (Vec<LogPlan>, Vec<u8>),
     gaps: Vec<Gap>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Outcome> {
     let Stages { mut core, inputs, feeders, stop, link, link_stop } =
-        start(settings, transport, spool, logs, shutdown).await?;
+        start(settings, transport, spool, logs, open, shutdown).await?;
     gaps.into_iter().for_each(|gap| core.declare(gap));
     let outcome = core.run(inputs, shutdown).await;
     stop.cancel();
@@ -125,7 +129,7 @@ async fn run_epoch(
     Ok(outcome)
 }
 
-/// All stages of an epoch, joined: what feeds the core runs already.
+/// All stages, joined: what feeds the core runs already.
 struct Stages {
     core: Core,
     inputs: core::Inputs,
@@ -142,6 +146,7 @@ async fn start(
     transport: &Transport,
     spool: &Arc<Mutex<Spool>>,
     logs: Vec<LogPlan>,
+    open: Vec<u8>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Stages> {
     let (samples_out, samples) = mpsc::channel(SAMPLES_MAX);
@@ -154,13 +159,17 @@ async fn start(
     let host = start_host(settings.spool.dir.clone()).await?;
     let facts = host.facts();
     let last_closed_ms = with_spool(spool, |spool| spool.last_closed_ms()).await?;
+    // What cannot be read now is lost with the sketches that need it, which is declared.
+    let known = with_spool(spool, |spool| spool.definitions()).await?.unwrap_or_default();
     let core = Core::new(core::Parts {
         settings: settings.clone(),
         hostname: facts.hostname.clone(),
         progress: logs.iter().map(|log| log.progress.clone()).collect(),
+        open: (open, ship::queries(&known)),
         spool: spool.clone(),
         spooled: spooled.clone(),
         live,
+        meter: transport.meter.clone(),
         prefixes: prefixes_out,
     });
     let mut feeders = JoinSet::new();
@@ -186,8 +195,10 @@ fn start_link(
     (urgent, spooled): (Arc<Notify>, Arc<Notify>),
     events: mpsc::Sender<crate::ship::LinkEvent>,
 ) -> Link {
+    let budget = transport.budget.clone();
     Link::new(LinkParts {
         identity: transport.identity(),
+        machine_id: machine_id(),
         connector: transport.connector.clone(),
         facts,
         spool,
@@ -195,6 +206,8 @@ fn start_link(
         urgent,
         spooled,
         events,
+        allowance: Box::new(move || budget.allowance(now_ms())),
+        draw: rand::random,
     })
 }
 
@@ -210,37 +223,22 @@ async fn await_delivery(spool: &Arc<Mutex<Spool>>) {
     }
 }
 
-/// Ends the epoch of a restored machine: reading resumes where the collector says it was.
-async fn begin_anew(
+/// Drops what this run of a restored copy has counted again; logs that went on are read from where the
+/// collector has them, others from where this run began.
+async fn drop_run(
     spool: &Arc<Mutex<Spool>>,
-    positions: Vec<SourcePosition>,
-) -> anyhow::Result<(Vec<SourceProgress>, Gap)> {
+    held: Vec<SourcePosition>,
+) -> anyhow::Result<Vec<SourceProgress>> {
     tracing::warn!(
-        "the collector knows newer batches than this spool: this machine was restored from an older copy; reading resumes where the collector says it was"
+        "the collector knows batches that this spool never closed: it is that of an older copy of this machine, whose logs went on; they are read on from where the collector has them"
     );
-    let progress: Vec<SourceProgress> = positions.into_iter().map(progress_at).collect();
-    let adopted = Resume { progress: progress.clone(), open: Vec::new() };
-    let begin = move |spool: &mut Spool| {
-        let lost = spool.backlog().0;
-        spool.begin_epoch(adopted, now_ms()).map(|()| lost)
+    let drop_run = move |spool: &mut Spool| {
+        let dropped = spool.drop_run(now_ms())?;
+        spool.confirm();
+        Ok::<_, std::io::Error>(dropped)
     };
-    let lost = with_spool(spool, begin).await??;
-    let newest_ms = progress.iter().flat_map(|p| &p.files).map(|f| f.last_event_ms).max();
-    let gap = Gap {
-        source: "spool".to_owned(),
-        from_ms: newest_ms.filter(|ms| *ms > 0).unwrap_or_else(now_ms),
-        to_ms: now_ms(),
-        reason: GapReason::SpoolLost,
-        detail: "the machine was restored from an older copy; samples of the time between are lost"
-            .to_owned(),
-        amount: lost,
-    };
-    Ok((progress, gap))
-}
-
-fn progress_at(position: SourcePosition) -> SourceProgress {
-    let source = position.source.as_str().into();
-    SourceProgress { source, not_before_ms: None, files: vec![position] }
+    let dropped = with_spool(spool, drop_run).await??;
+    Ok(restored::resumed(dropped.resume.progress, held))
 }
 
 /// Works with the spool on a thread that may wait for the disk.

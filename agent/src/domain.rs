@@ -464,11 +464,11 @@ pub struct BatchContent {
     pub queries: Vec<Arc<QueryGroup>>,
     /// Ascending by minute.
     pub minutes: Vec<Minute>,
-    /// Query index, first minute, minutes covered, sketch; never beyond the end of that UTC hour.
-    pub sketches: Vec<(usize, i64, u32, Sketch)>,
+    /// Query, quarter of an hour since 1970, durations; of quarters that are over, and of late events.
+    pub sketches: Vec<(Arc<QueryGroup>, i64, Sketch)>,
     /// Group index, time, text, error ids; at most one per group.
     pub exemplars: Vec<(usize, i64, String, Vec<String>)>,
-    /// Of every source, after the last line counted here.
+    /// Of every log that was read, after the last line counted here.
     pub positions: Vec<SourcePosition>,
     /// What is lost for real.
     pub gaps: Vec<Gap>,
@@ -476,7 +476,7 @@ pub struct BatchContent {
     pub observations: Vec<Observation>,
     /// Per source.
     pub fates: Vec<(SourceKey, LineFates)>,
-    /// Per cluster.
+    /// Per cluster of which there is news.
     pub database_facts: Vec<DatabaseFacts>,
     /// Rule and replacements made.
     pub redactions: Vec<(&'static str, u64)>,
@@ -514,4 +514,6 @@ pub struct LiveState {
     pub spool_batches: u64,
     /// Not acknowledged yet.
     pub spool_bytes: u64,
+    /// Bytes sent and received today; `None` where nothing counts them.
+    pub traffic: Option<(u64, u64)>,
 }

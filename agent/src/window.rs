@@ -7,17 +7,22 @@ mod database;
 mod groups;
 mod host;
 mod observe;
+mod sketches;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use crate::domain::{
-    BatchContent, DatabaseFacts, DatabaseSample, Entry, ErrorCount, ErrorEvent, Event, EventTime,
-    Fate, Gap, HostSample, LineFates, Minute, QueryCount, QueryEvent, QueryGroup, SourceKey,
-    SourcePosition, SourceProgress,
+    BatchContent, DatabaseFacts, DatabaseSample, Entry, ErrorCount, ErrorEvent, ErrorGroup, Event,
+    EventTime, Fate, Gap, GapReason, HostSample, LineFates, Minute, Origin, QueryCount, QueryEvent,
+    QueryGroup, SourceKey, SourcePosition, SourceProgress,
 };
 use groups::{Exemplars, Groups};
 use host::HostMinute;
 pub use observe::Observer;
+use sketches::Sketches;
 
 /// Kinds of error, and kinds of query, told apart in one window; the rest is counted under "others".
 pub const GROUPS_MAX: usize = 2_000;
@@ -35,6 +40,10 @@ pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 pub const GAPS_MAX: usize = 100;
 /// Minutes with host samples of their own in one window; further ones are merged by the hour.
 pub const HOST_MINUTES_MAX: usize = 1_440;
+/// The text of a group's occurrence travels at most this often; error ids travel each time.
+const EXEMPLAR_EVERY_MS: i64 = 6 * 3_600_000;
+/// Groups remembered whose occurrence was told; all are told again when there are more.
+const EXEMPLARS_TOLD_MAX: usize = 10_000;
 /// An event this far in the future is a wrong date: it is counted now, as estimated.
 const FUTURE_MS_MAX: i64 = 24 * 3_600_000;
 const MINUTE_MS: i64 = 60_000;
@@ -48,15 +57,22 @@ pub struct Closed {
     pub first_minute: i64,
     /// Last minute it holds counts for.
     pub last_minute: i64,
-    /// All that is needed to resume after it.
+    /// From where logs are read on after it.
     pub progress: Vec<SourceProgress>,
+    /// The sketches of the quarter of an hour that is still open, for a restart.
+    pub open: Vec<u8>,
 }
 
 /// See the module.
 pub struct Window {
     counts: Counts,
     progress: Vec<SourceProgress>,
+    sketches: Sketches,
     facts: BTreeMap<String, DatabaseFacts>,
+    /// Clusters whose facts are not part of a batch yet.
+    facts_untold: BTreeSet<String>,
+    /// When the text of a group's occurrence travelled last, by fingerprint and origin.
+    exemplars_told: HashMap<(u64, Origin), i64>,
     /// What the checks saw; its open intervals outlive the window.
     pub observer: Observer,
 }
@@ -71,6 +87,8 @@ struct Counts {
     lines: u64,
     gaps: Vec<Gap>,
     fates: BTreeMap<SourceKey, LineFates>,
+    /// Logs whose position moved.
+    moved: BTreeSet<String>,
     redactions: BTreeMap<&'static str, u64>,
 }
 
@@ -88,9 +106,28 @@ impl Window {
         Window {
             counts: Counts::default(),
             progress,
+            sketches: Sketches::default(),
             facts: BTreeMap::new(),
+            facts_untold: BTreeSet::new(),
+            exemplars_told: HashMap::new(),
             observer: Observer::new(sample_interval_ms),
         }
+    }
+
+    /// Goes on with the sketches of the quarter of an hour that was open when the newest batch was closed
+    /// ([`Closed::open`]). `known`: the queries of this epoch. What cannot be read is declared as a gap.
+    pub fn resume(&mut self, open: &[u8], known: &[Arc<QueryGroup>], now_ms: i64) {
+        let Err(lost) = self.sketches.restore(open, known) else { return };
+        self.add_gap(Gap {
+            source: "queries".to_owned(),
+            from_ms: now_ms,
+            to_ms: now_ms,
+            reason: GapReason::SpoolLost,
+            detail:
+                "durations of the quarter of an hour in which the agent stopped; calls are counted"
+                    .to_owned(),
+            amount: lost.observations,
+        });
     }
 
     /// Counts entries of one file; the position moves behind the last of them.
@@ -101,7 +138,7 @@ impl Window {
             position.offset = entry.end;
             let newest = entry.at.map_or(0, |at| at.ms).min(now_ms);
             position.last_event_ms = position.last_event_ms.max(newest);
-            self.counts.entry(&place.source, entry, now_ms);
+            self.counts.entry(&mut self.sketches, &place.source, entry, now_ms);
         }
         self.note(position);
     }
@@ -109,6 +146,7 @@ impl Window {
     /// A file is known up to this position without anything counted: opened, or settled.
     pub fn note(&mut self, position: SourcePosition) {
         if let Some(progress) = self.progress.iter_mut().find(|p| *p.source == *position.source) {
+            self.counts.moved.insert(position.source.clone());
             progress.note(position);
         }
     }
@@ -147,9 +185,12 @@ impl Window {
         self.counts.counts += databases.len() - before;
     }
 
-    /// Keeps what is known of a cluster; it goes with every batch.
+    /// Keeps what is known of a cluster; it goes with the next batch when it is news.
     pub fn set_facts(&mut self, facts: DatabaseFacts) {
-        self.facts.insert(facts.cluster.clone(), facts);
+        let cluster = facts.cluster.clone();
+        if self.facts.insert(cluster.clone(), facts.clone()) != Some(facts) {
+            self.facts_untold.insert(cluster);
+        }
     }
 
     /// Declares what is lost.
@@ -174,6 +215,11 @@ impl Window {
                 >= TEXT_BYTES_MAX
     }
 
+    /// Whether nothing was read or lost since the last batch: what there is can wait for the next one.
+    pub fn is_quiet(&self) -> bool {
+        self.counts.lines == 0 && self.counts.gaps.is_empty() && self.counts.moved.is_empty()
+    }
+
     /// All that is needed to resume now.
     pub fn progress(&self) -> &[SourceProgress] {
         &self.progress
@@ -188,13 +234,13 @@ impl Window {
             groups: self.counts.groups.errors(),
             queries: self.counts.groups.queries(),
             minutes: minutes.iter().map(|(minute, counts)| counts.close(*minute)).collect(),
-            sketches: self.counts.groups.sketches(),
-            exemplars: self.counts.exemplars.list(),
-            positions: self.progress.iter().filter_map(|p| p.files.last().cloned()).collect(),
+            sketches: self.sketches.leaving(now_ms),
+            exemplars: self.exemplars(now_ms),
+            positions: self.moved_positions(),
             gaps: self.counts.all_gaps(now_ms),
             observations: self.observer.observations(),
             fates: self.counts.fates.iter().map(|(key, fates)| (key.clone(), *fates)).collect(),
-            database_facts: self.facts.values().cloned().collect(),
+            database_facts: self.untold_facts(),
             redactions: self.counts.redactions.iter().map(|(rule, n)| (*rule, *n)).collect(),
         };
         Closed {
@@ -202,13 +248,57 @@ impl Window {
             first_minute: minutes.keys().next().copied().unwrap_or(now_minute),
             last_minute: minutes.keys().next_back().copied().unwrap_or(now_minute),
             progress: self.progress.clone(),
+            open: self.sketches.open(now_ms),
         }
     }
 
-    /// The batch is written: counting begins anew. Positions, facts and open observations stay.
-    pub fn reset(&mut self) {
+    /// The batch that [`Window::content`] gave for `closed_ms` is written: counting begins anew.
+    /// Positions, facts, open observations and the open quarter's sketches stay.
+    pub fn reset(&mut self, closed_ms: i64) {
+        self.note_exemplars(closed_ms);
         self.counts = Counts::default();
+        self.sketches.left(closed_ms);
+        self.facts_untold.clear();
         self.observer.delivered();
+    }
+
+    /// Newest occurrences; those of groups that were told of lately with their error ids alone.
+    fn exemplars(&self, now_ms: i64) -> Vec<(usize, i64, String, Vec<String>)> {
+        let groups = self.counts.groups.errors();
+        let list = self.counts.exemplars.list().into_iter().filter_map(|(at, at_ms, text, ids)| {
+            if self.is_exemplar_due(groups.get(at)?, now_ms) {
+                return Some((at, at_ms, text, ids));
+            }
+            (!ids.is_empty()).then(|| (at, 0, String::new(), ids))
+        });
+        list.collect()
+    }
+
+    fn is_exemplar_due(&self, group: &ErrorGroup, now_ms: i64) -> bool {
+        let told_ms = self.exemplars_told.get(&(group.fingerprint, group.origin));
+        // A clock set back tells it again.
+        !told_ms.is_some_and(|ms| (0..EXEMPLAR_EVERY_MS).contains(&now_ms.saturating_sub(*ms)))
+    }
+
+    fn note_exemplars(&mut self, closed_ms: i64) {
+        let due = self.counts.groups.errors();
+        for group in
+            due.iter().filter(|group| self.is_exemplar_due(group, closed_ms)).collect::<Vec<_>>()
+        {
+            if self.exemplars_told.len() >= EXEMPLARS_TOLD_MAX {
+                self.exemplars_told.clear();
+            }
+            self.exemplars_told.insert((group.fingerprint, group.origin), closed_ms);
+        }
+    }
+
+    fn moved_positions(&self) -> Vec<SourcePosition> {
+        let moved = self.progress.iter().filter(|p| self.counts.moved.contains(&*p.source));
+        moved.filter_map(|p| p.files.last().cloned()).collect()
+    }
+
+    fn untold_facts(&self) -> Vec<DatabaseFacts> {
+        self.facts_untold.iter().filter_map(|cluster| self.facts.get(cluster).cloned()).collect()
     }
 
     fn last_event_ms(&self, place: &SourcePosition) -> i64 {
@@ -219,14 +309,14 @@ impl Window {
 }
 
 impl Counts {
-    fn entry(&mut self, source: &str, entry: Entry, now_ms: i64) {
+    fn entry(&mut self, sketches: &mut Sketches, source: &str, entry: Entry, now_ms: i64) {
         self.lines = self.lines.saturating_add(entry.lines);
         let fates = self.fates.entry(source.into()).or_default();
         add_fate(fates, &entry.fate, entry.lines);
         let at = counted_at(entry.at, now_ms);
         match entry.event {
             Some(Event::Error(error)) => self.error(error, at),
-            Some(Event::Query(query)) => self.logged_query(&query, at),
+            Some(Event::Query(query)) => self.logged_query(sketches, &query, at),
             None => {}
         }
     }
@@ -243,12 +333,14 @@ impl Counts {
         self.exemplars.offer(group, at.ms, error.exemplar, error.error_ids);
     }
 
-    fn logged_query(&mut self, query: &QueryEvent, at: EventTime) {
+    fn logged_query(&mut self, sketches: &mut Sketches, query: &QueryEvent, at: EventTime) {
         let us = query.duration_us;
         let count = QueryCount { calls: 1, total_us: us, max_us: us, rows: 0 };
         let minute = at.ms.div_euclid(MINUTE_MS);
         let index = self.query(&query.group, minute, &count);
-        self.groups.sketch(index, minute, us);
+        if let Some(query) = self.groups.query_at(index) {
+            sketches.add(query, minute, us);
+        }
     }
 
     fn query(&mut self, group: &Arc<QueryGroup>, minute: i64, add: &QueryCount) -> usize {

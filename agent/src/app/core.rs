@@ -2,13 +2,13 @@
 //! state.
 
 use std::{
-    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use tokio::{
     sync::{Notify, mpsc, watch},
+    task::spawn_blocking,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -17,19 +17,19 @@ use super::{
     as_ms,
     live::Live,
     logs::{LogMessage, Prefixes},
-    now_ms,
+    now_ms, restored,
     sampling::Sample,
     with_spool,
 };
 use crate::{
     config::Settings,
     domain::{
-        DatabaseFacts, Gap, GapReason, HostSample, Problem, SourceKey, SourcePosition,
+        DatabaseFacts, Gap, GapReason, HostSample, Problem, QueryGroup, SourceKey, SourcePosition,
         SourceProgress, State, Target, TargetCheck,
     },
     sample::postgres::ClusterReport,
-    ship::{self, LinkEvent},
-    spool::{Draft, Names, Payload, Resume, Spool},
+    ship::{self, LinkEvent, Meter},
+    spool::{Draft, Names, News, Resume, Spool},
     understand,
     window::{Closed, Window},
 };
@@ -43,8 +43,9 @@ const SPOOL_RETRY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) enum Outcome {
     Shutdown,
-    /// The machine was restored from an older copy; reading resumes here.
-    BeginAnew(Vec<SourcePosition>),
+    /// The spool is a copy of an older state of itself, and these logs went on since: what this run has
+    /// counted of them was counted before.
+    Restored(Vec<SourcePosition>),
 }
 
 /// What the core is made of.
@@ -52,10 +53,14 @@ pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) hostname: String,
     pub(super) progress: Vec<SourceProgress>,
+    /// Sketches of the quarter of an hour that was open, and the queries they may be of.
+    pub(super) open: (Vec<u8>, Vec<Arc<QueryGroup>>),
     pub(super) spool: Arc<Mutex<Spool>>,
     /// Tells the link that there is something to send.
     pub(super) spooled: Arc<Notify>,
     pub(super) live: Live,
+    /// Counts the bytes of the day.
+    pub(super) meter: Arc<Meter>,
     pub(super) prefixes: watch::Sender<Prefixes>,
 }
 
@@ -73,6 +78,10 @@ pub(super) struct Core {
     /// The spool takes nothing: logs wait at their files.
     blocked: bool,
     close_at: Instant,
+    /// The first batch does not wait: a newcomer sees data within a minute.
+    has_closed: bool,
+    /// A quiet window was left open for another interval.
+    has_waited: bool,
 }
 
 /// Says once in the agent's own log what a gap means. A view that was not watched for a while is nobody's
@@ -86,15 +95,31 @@ fn tell(gap: &Gap) {
     }
 }
 
+/// Looking at files may take a while.
+async fn held(positions: Vec<SourcePosition>) -> Vec<SourcePosition> {
+    // A look that panicked has found nothing.
+    spawn_blocking(move || restored::held(positions)).await.unwrap_or_default()
+}
+
 fn time_of(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
 }
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Core {
-        let window = Window::new(parts.progress.clone(), as_ms(parts.settings.intervals.sample));
+        let mut window =
+            Window::new(parts.progress.clone(), as_ms(parts.settings.intervals.sample));
+        let (open, queries) = &parts.open;
+        window.resume(open, queries, now_ms());
         let first = FIRST_BATCH_AFTER.min(parts.settings.intervals.batch);
-        Core { parts, window, blocked: false, close_at: Instant::now() + first }
+        Core {
+            parts,
+            window,
+            blocked: false,
+            close_at: Instant::now() + first,
+            has_closed: false,
+            has_waited: false,
+        }
     }
 
     /// Declares what was lost, in the next batch.
@@ -112,11 +137,18 @@ impl Core {
                 Some(sample) = samples.recv() => self.sample(sample).await,
                 Some(message) = log_messages.recv(), if !self.blocked => self.log(message).await,
                 Some(event) = link_events.recv() => match event {
-                    LinkEvent::BeginAnew(positions) => return Outcome::BeginAnew(positions),
+                    LinkEvent::Restored { positions, all_right } => {
+                        let held = held(positions).await;
+                        if !held.is_empty() {
+                            return Outcome::Restored(held);
+                        }
+                        tracing::warn!("spool and logs are those of an older copy of this machine; what is read now is new, and is sent");
+                        // A link that is gone asks again.
+                        let _ = all_right.send(());
+                    }
                     LinkEvent::Trouble(text) => self.trouble("collector", text),
-                    LinkEvent::SetAside(gap) => self.declare(gap),
                 },
-                () = sleep_until(self.close_at) => self.close().await,
+                () = sleep_until(self.close_at) => self.close_unless_quiet().await,
             }
         }
     }
@@ -141,6 +173,7 @@ impl Core {
             Sample::Host(sample, problems) => {
                 self.parts.live.set_problems("host", problems);
                 self.refresh_backlog().await;
+                self.parts.live.set_traffic(self.parts.meter.today());
                 self.host(sample)
             }
             Sample::Cluster(key, report) => self.cluster(&key, *report),
@@ -194,14 +227,26 @@ impl Core {
         self.window.set_facts(facts);
     }
 
+    /// A window without anything of a log waits once for the next interval: an idle server's samples travel
+    /// two minutes at a time.
+    async fn close_unless_quiet(&mut self) {
+        if !self.has_waited && self.has_closed && !self.blocked && self.window.is_quiet() {
+            self.has_waited = true;
+            self.close_at = Instant::now() + self.parts.settings.intervals.batch;
+            return;
+        }
+        self.close().await;
+    }
+
     /// Closes the window into a batch on disk. When the disk does not take it, the window stays open,
     /// logs wait at their files, and it is tried again.
     pub(super) async fn close(&mut self) {
         let now_ms = now_ms();
         match self.write(self.window.content(now_ms), now_ms).await {
-            Ok(()) => {
-                self.window.reset();
-                self.blocked = false;
+            Ok(news) => {
+                self.window.reset(now_ms);
+                news.gaps.into_iter().for_each(|gap| self.declare(gap));
+                (self.blocked, self.has_waited, self.has_closed) = (false, false, true);
                 self.close_at = Instant::now() + self.parts.settings.intervals.batch;
                 self.trouble("spool", None);
                 self.parts.spooled.notify_one();
@@ -214,28 +259,27 @@ impl Core {
         }
     }
 
-    async fn write(&self, closed: Closed, now_ms: i64) -> anyhow::Result<()> {
-        let append = move |spool: &mut Spool| -> anyhow::Result<()> {
+    async fn write(&self, closed: Closed, now_ms: i64) -> anyhow::Result<News> {
+        let append = move |spool: &mut Spool| -> anyhow::Result<News> {
             let draft = Draft {
                 first_minute: closed.first_minute,
                 last_minute: closed.last_minute,
                 closed_ms: now_ms,
-                resume: Resume { progress: closed.progress, open: Vec::new() },
+                resume: Resume { progress: closed.progress, open: closed.open },
             };
-            let encode = |_: &mut Names| {
-                let data = ship::encode(&closed.content).map_err(io::Error::other)?;
-                Ok(Payload { data, ..Payload::default() })
-            };
+            let encode = |names: &mut Names| ship::encode(&closed.content, now_ms, names);
             let seq = spool.append(&draft, encode, now_ms)?;
             tracing::debug!(seq, "batch closed");
-            Ok(())
+            Ok(spool.take_news())
         };
         with_spool(&self.parts.spool, append).await?
     }
 
     async fn refresh_backlog(&mut self) {
-        if let Ok(backlog) = with_spool(&self.parts.spool, |spool| spool.backlog()).await {
+        let look = |spool: &mut Spool| (spool.backlog(), spool.take_news());
+        if let Ok((backlog, news)) = with_spool(&self.parts.spool, look).await {
             self.parts.live.set_backlog(backlog);
+            news.gaps.into_iter().for_each(|gap| self.declare(gap));
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) struct Live {
     /// By who found it and what it concerns.
     problems: BTreeMap<(String, String), Problem>,
     backlog: (u64, u64),
+    traffic: Option<(u64, u64)>,
     out: watch::Sender<Arc<LiveState>>,
     urgent: Arc<Notify>,
 }
@@ -31,6 +32,7 @@ impl Live {
             databases: BTreeMap::new(),
             problems: BTreeMap::new(),
             backlog: (0, 0),
+            traffic: None,
             out,
             urgent,
         };
@@ -57,6 +59,11 @@ impl Live {
 
     pub(super) fn set_backlog(&mut self, backlog: (u64, u64)) {
         self.backlog = backlog;
+    }
+
+    /// Bytes sent and received today.
+    pub(super) fn set_traffic(&mut self, today: (u64, u64)) {
+        self.traffic = Some(today);
     }
 
     /// What `finder` has trouble with now; what it told before and does not tell now is over.
@@ -94,6 +101,7 @@ impl Live {
             problems: self.problems.values().cloned().collect(),
             spool_batches: self.backlog.0,
             spool_bytes: self.backlog.1,
+            traffic: self.traffic,
         }));
         if is_other {
             self.urgent.notify_one();

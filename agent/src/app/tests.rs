@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     config::{Collector, Intervals, Names, SpoolSettings, Start},
     domain::Entry,
-    spool::{Draft, Names},
+    spool::{self, Draft, Resume},
     tail::{Event, Follower, Step},
     window::{
         Window,
@@ -119,18 +119,18 @@ impl Life {
 
     /// Closes the window; `counted` is what a collector would have of each batch.
     fn close(&mut self, counted: &mut HashMap<u64, HashMap<u64, u64>>) {
-        let closed = self.window.content(now_ms());
+        let closed_ms = now_ms();
+        let closed = self.window.content(closed_ms);
         let draft = Draft {
             first_minute: closed.first_minute,
             last_minute: closed.last_minute,
-            closed_ms: now_ms(),
-            resume: Resume { progress: closed.progress, open: Vec::new() },
+            closed_ms,
+            resume: Resume { progress: closed.progress, open: closed.open },
         };
-        let data = crate::ship::encode(&closed.content).unwrap();
-        let encode = |_: &mut Names| Ok(Payload { data, ..Payload::default() });
-        let seq = self.spool.append(&draft, encode, now_ms()).unwrap();
+        let encode = |names: &mut spool::Names| ship::encode(&closed.content, closed_ms, names);
+        let seq = self.spool.append(&draft, encode, closed_ms).unwrap();
         counted.insert(seq, totals(&closed.content));
-        self.window.reset();
+        self.window.reset(closed_ms);
     }
 }
 

@@ -67,6 +67,17 @@ impl Scene {
         + Sync
         + 'static,
     ) -> Scene {
+        Scene::allowing(Allowance::All, batches, script).await
+    }
+
+    async fn allowing(
+        allowance: Allowance,
+        batches: u64,
+        script: impl Fn(&agent_message::Message) -> Vec<collector_message::Message>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Scene {
         let (heard_out, heard) = mpsc::unbounded_channel();
         let connector = serve(Scripted { script: Arc::new(script), heard: heard_out }).await;
         let dir = tempfile::tempdir().unwrap();
@@ -88,6 +99,7 @@ impl Scene {
                 agent_id: "app-1".to_owned(),
                 sample: false,
             },
+            machine_id: [7; 16],
             connector,
             facts: HostFacts::default(),
             spool: spool.clone(),
@@ -95,6 +107,8 @@ impl Scene {
             urgent: urgent.clone(),
             spooled: spooled.clone(),
             events: events_out,
+            allowance: Box::new(move || allowance),
+            draw: || 0.0,
         });
         let link = tokio::spawn(link.run(stop.clone()));
         Scene { _dir: dir, spool, heard, events, urgent, spooled, stop, link }
@@ -134,7 +148,7 @@ async fn serve(collector: Scripted) -> Connector {
 
 fn append(spool: &Arc<Mutex<Spool>>) {
     let draft = Draft { first_minute: 1, last_minute: 1, closed_ms: 1, ..Draft::default() };
-    let payload = Payload { data: vec![1, 2, 3], ..Payload::default() };
+    let payload = Payload { data: vec![1, 2, 3], exemplars: vec![4, 5], exemplars_count: 2 };
     spool.lock().unwrap().append(&draft, |_| Ok(payload), 1).unwrap();
 }
 
@@ -143,8 +157,9 @@ fn welcome(stored: &[(u64, u64)], in_flight_max: u32) -> collector_message::Mess
     collector_message::Message::Welcome(v1::Welcome {
         stored: ranges.collect(),
         positions: vec![v1::SourcePosition {
-            source: "play".to_owned(),
+            log: Some(v1::LogFile { source: "play".to_owned(), ..Default::default() }),
             offset: 4_711,
+            tail_hash: 8,
             ..Default::default()
         }],
         in_flight_max,
@@ -154,7 +169,7 @@ fn welcome(stored: &[(u64, u64)], in_flight_max: u32) -> collector_message::Mess
 
 fn ack(batch: &v1::Batch) -> collector_message::Message {
     let stored = vec![v1::SeqRange { first: batch.seq, last: batch.seq }];
-    collector_message::Message::Ack(v1::Ack { epoch: batch.epoch.clone(), stored })
+    collector_message::Message::Ack(v1::Ack { stored, ..Default::default() })
 }
 
 fn refusal(reason: Reason, seq: u64) -> collector_message::Message {
@@ -171,7 +186,7 @@ async fn batches_go_oldest_first_and_each_once_when_all_are_acknowledged() {
     let mut scene = Scene::new(5, |message| match message {
         agent_message::Message::Hello(_) => vec![welcome(&[(1, 2)], 2)],
         agent_message::Message::Batch(batch) => vec![ack(batch)],
-        agent_message::Message::Heartbeat(_) => vec![],
+        _ => vec![],
     })
     .await;
     assert_eq!(scene.next_batches(3).await, [3, 4, 5]);
@@ -205,34 +220,138 @@ async fn a_batch_that_the_collector_will_never_take_is_set_aside_and_the_rest_go
             vec![refusal(Reason::Malformed, 2)]
         }
         agent_message::Message::Batch(batch) => vec![ack(batch)],
-        agent_message::Message::Heartbeat(_) => vec![],
+        _ => vec![],
     })
     .await;
-    let gap = loop {
-        match scene.events.recv().await.unwrap() {
-            LinkEvent::SetAside(gap) => break gap,
-            LinkEvent::Trouble(_) => {}
-            LinkEvent::BeginAnew(_) => panic!("nothing was restored"),
-        }
-    };
-    assert!(gap.detail.contains("batch 2"), "{}", gap.detail);
     while scene.next_batches(1).await != [3] {}
+    scene.until_delivered().await;
+    let gap = scene.spool.lock().unwrap().take_news().gaps.remove(0);
+    assert!(gap.detail.contains("batch 2"), "{}", gap.detail);
+    scene.end().await;
+}
+
+/// A collector that has stored numbers which the spool never used.
+fn knows_more(message: &agent_message::Message) -> Vec<collector_message::Message> {
+    match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[(1, 2), (9, 9)], 2)],
+        agent_message::Message::Batch(batch) => vec![ack(batch)],
+        _ => vec![],
+    }
+}
+
+async fn restored(scene: &mut Scene) -> oneshot::Sender<()> {
+    match scene.events.recv().await.unwrap() {
+        LinkEvent::Restored { positions, all_right } => {
+            let position = &positions[0];
+            assert_eq!(
+                (&*position.source, position.offset, position.tail_hash),
+                ("play", 4_711, 8)
+            );
+            all_right
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_copy_whose_batches_are_right_sends_what_the_collector_lacks_once_this_is_settled() {
+    let mut scene = Scene::new(3, knows_more).await;
+    restored(&mut scene).await.send(()).unwrap();
+    assert_eq!(scene.next_batches(1).await, [3]);
     scene.until_delivered().await;
     scene.end().await;
 }
 
 #[tokio::test]
-async fn a_collector_that_knows_more_than_the_spool_makes_the_agent_begin_anew() {
-    let mut scene = Scene::new(3, |message| match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[(1, 9)], 2)],
+async fn a_copy_that_counted_again_sends_nothing_and_its_link_ends() {
+    let mut scene = Scene::new(3, knows_more).await;
+    drop(restored(&mut scene).await);
+    (&mut scene.link).await.unwrap();
+    assert!(matches!(scene.heard.recv().await, Some(agent_message::Message::Hello(_))));
+    assert!(scene.heard.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn what_the_collector_asks_for_is_defined_or_told_as_lost() {
+    let mut scene = Scene::new(0, |message| match message {
+        agent_message::Message::Hello(_) => {
+            vec![welcome(&[], 1), collector_message::Message::Ask(v1::Ask { ids: vec![40, 41] })]
+        }
         _ => vec![],
     })
     .await;
+    let answer = loop {
+        if let agent_message::Message::Definitions(answer) = scene.heard.recv().await.unwrap() {
+            break answer;
+        }
+    };
+    assert_eq!((answer.definitions, answer.lost), (vec![], vec![40, 41]));
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_collector_may_take_more_at_once_than_it_said_first() {
+    let mut scene = Scene::new(3, |message| match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[], 1)],
+        agent_message::Message::Batch(batch) if batch.seq == 1 => {
+            vec![collector_message::Message::Ack(v1::Ack {
+                in_flight_max: 3,
+                ..Default::default()
+            })]
+        }
+        _ => vec![],
+    })
+    .await;
+    assert_eq!(scene.next_batches(3).await, [1, 2, 3]);
+    assert_eq!(scene.spool.lock().unwrap().backlog().0, 3);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn when_the_days_bytes_run_short_examples_are_left_out_first_and_batches_next() {
+    let script = |message: &agent_message::Message| match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[], 2)],
+        agent_message::Message::Batch(batch) => vec![ack(batch)],
+        _ => vec![],
+    };
+    for (allowance, exemplars, shed) in
+        [(Allowance::All, vec![4, 5], 0), (Allowance::NoExemplars, vec![], 2)]
+    {
+        let mut scene = Scene::allowing(allowance, 1, script).await;
+        let batch = loop {
+            if let agent_message::Message::Batch(batch) = scene.heard.recv().await.unwrap() {
+                break batch;
+            }
+        };
+        assert_eq!((batch.exemplars, batch.exemplars_shed), (exemplars, shed));
+        scene.end().await;
+    }
+    let mut scene = Scene::allowing(Allowance::StateOnly, 1, script).await;
+    for _ in 0..2 {
+        scene.urgent.notify_one();
+        while !matches!(scene.heard.recv().await.unwrap(), agent_message::Message::Heartbeat(_)) {}
+    }
+    assert_eq!(scene.spool.lock().unwrap().backlog().0, 1);
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_collector_that_lets_a_batch_wait_and_says_nothing_is_gone() {
+    let mut scene = Scene::new(1, |message| match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[], 1)],
+        _ => vec![],
+    })
+    .await;
+    assert_eq!(scene.next_batches(1).await, [1]);
+    tokio::time::pause();
+    let sent = Instant::now();
     match scene.events.recv().await.unwrap() {
-        LinkEvent::BeginAnew(positions) => assert_eq!(positions[0].offset, 4_711),
+        LinkEvent::Trouble(Some(text)) => assert!(text.contains("does not answer"), "{text}"),
         other => panic!("{other:?}"),
     }
-    scene.end().await;
+    assert!(sent.elapsed() >= DEAD_AFTER - Duration::from_secs(1));
+    assert!(sent.elapsed() < DEAD_AFTER + Duration::from_secs(1));
+    scene.stop.cancel();
 }
 
 #[tokio::test]

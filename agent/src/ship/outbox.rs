@@ -1,10 +1,8 @@
-//! What may be sent now, and what a Welcome means: decisions without a network.
+//! What may be sent now: decisions without a network.
 
 use std::collections::BTreeSet;
 
 use pantau_proto::limits::IN_FLIGHT_MAX;
-
-use crate::spool::Ranges;
 
 /// Batches sent on this stream and not yet acknowledged.
 pub(super) struct Outbox {
@@ -17,16 +15,24 @@ pub(super) struct Outbox {
 impl Outbox {
     /// `in_flight_max` as the Welcome says: 0 means 1, and no more than the contract allows.
     pub(super) fn new(in_flight_max: u32) -> Outbox {
-        Outbox {
-            in_flight_max: in_flight_max.clamp(1, IN_FLIGHT_MAX) as usize,
-            in_flight: BTreeSet::new(),
-            sent_to: 0,
-        }
+        let mut outbox = Outbox { in_flight_max: 1, in_flight: BTreeSet::new(), sent_to: 0 };
+        outbox.set_in_flight_max(in_flight_max);
+        outbox
+    }
+
+    /// The collector changed its mind.
+    pub(super) fn set_in_flight_max(&mut self, in_flight_max: u32) {
+        self.in_flight_max = in_flight_max.clamp(1, IN_FLIGHT_MAX) as usize;
     }
 
     /// After which number the next batch to send is looked for; `None` while too many are under way.
     pub(super) fn next_after(&self) -> Option<u64> {
         (self.in_flight.len() < self.in_flight_max).then_some(self.sent_to)
+    }
+
+    /// Whether an acknowledgement is due.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.in_flight.is_empty()
     }
 
     pub(super) fn sent(&mut self, seq: u64) {
@@ -44,22 +50,6 @@ impl Outbox {
     }
 }
 
-/// What the agent does about a Welcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Course {
-    /// Send what the collector lacks.
-    Send,
-    /// The collector knows batches that this spool never closed: the machine was restored from an older
-    /// copy. Numbers and positions here are of the past.
-    BeginAnew,
-}
-
-/// Compares what the collector has stored of this epoch with the newest batch here. Numbers alone are
-/// compared: the known limit stands in [`super`].
-pub(super) fn course(stored: &Ranges, highest_seq: u64) -> Course {
-    if stored.highest() > highest_seq { Course::BeginAnew } else { Course::Send }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,20 +63,14 @@ mod tests {
         assert_eq!(outbox.next_after(), None);
         outbox.acknowledged(1, 5);
         assert_eq!(outbox.next_after(), Some(6));
+        outbox.set_in_flight_max(1);
+        assert_eq!(outbox.next_after(), None);
+        assert!(outbox.is_waiting());
     }
 
     #[test]
     fn a_collector_that_names_no_number_takes_one_and_none_takes_more_than_the_contract() {
         assert_eq!(Outbox::new(0).in_flight_max, 1);
         assert_eq!(Outbox::new(u32::MAX).in_flight_max, IN_FLIGHT_MAX as usize);
-    }
-
-    #[test]
-    fn a_collector_that_knows_more_than_the_spool_means_a_restored_machine() {
-        let stored = Ranges::from_pairs([(1, 10), (12, 20)]);
-        assert_eq!(course(&stored, 20), Course::Send);
-        assert_eq!(course(&stored, 25), Course::Send);
-        assert_eq!(course(&stored, 19), Course::BeginAnew);
-        assert_eq!(course(&Ranges::default(), 0), Course::Send);
     }
 }

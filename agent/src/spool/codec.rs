@@ -1,7 +1,20 @@
 //! Fixed little-endian numbers and texts with their length in front.
 
-use crate::domain::{FileIdentity, SourcePosition, SourceProgress};
+use super::ranges::Ranges;
+use crate::domain::{FileIdentity, Gap, GapReason, SourcePosition, SourceProgress};
 
+/// Ranges read at most: more is damage.
+const RANGES_MAX: u32 = 100_000;
+/// Every reason; its place is its number on disk.
+const GAP_REASONS: [GapReason; 7] = [
+    GapReason::FileLost,
+    GapReason::BaselineLost,
+    GapReason::SpoolLost,
+    GapReason::GroupsShed,
+    GapReason::Merged,
+    GapReason::ExemplarsShed,
+    GapReason::Restored,
+];
 /// Logs in one record at most: more is damage.
 const SOURCES_MAX: u32 = 10_000;
 
@@ -109,4 +122,47 @@ fn position(reader: &mut Reader<'_>, source: &str) -> Option<SourcePosition> {
         tail_hash: reader.u32()?,
         last_event_ms: reader.i64()?,
     })
+}
+
+pub(super) fn put_ranges(out: &mut Vec<u8>, ranges: &Ranges) {
+    put_u32(out, ranges.pairs().len() as u32);
+    for (first, last) in ranges.pairs() {
+        put_u64(out, *first);
+        put_u64(out, *last);
+    }
+}
+
+pub(super) fn ranges(reader: &mut Reader<'_>) -> Option<Ranges> {
+    let count = reader.u32().filter(|count| *count <= RANGES_MAX)?;
+    let pairs = (0..count).map(|_| Some((reader.u64()?, reader.u64()?)));
+    Some(Ranges::from_pairs(pairs.collect::<Option<Vec<_>>>()?))
+}
+
+pub(super) fn put_gap(out: &mut Vec<u8>, gap: &Gap) {
+    let reason = GAP_REASONS.iter().position(|reason| *reason == gap.reason);
+    put_bytes(out, gap.source.as_bytes());
+    put_i64(out, gap.from_ms);
+    put_i64(out, gap.to_ms);
+    put_u32(out, reason.unwrap_or_default() as u32);
+    put_bytes(out, gap.detail.as_bytes());
+    put_u64(out, gap.amount);
+}
+
+pub(super) fn gap(reader: &mut Reader<'_>) -> Option<Gap> {
+    Some(Gap {
+        source: reader.text()?,
+        from_ms: reader.i64()?,
+        to_ms: reader.i64()?,
+        reason: *GAP_REASONS.get(reader.u32()? as usize)?,
+        detail: reader.text()?,
+        amount: reader.u64()?,
+    })
+}
+
+/// CRC-32 of the epoch and `bytes`.
+pub(super) fn crc(epoch: [u8; 16], bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&epoch);
+    hasher.update(bytes);
+    hasher.finalize()
 }

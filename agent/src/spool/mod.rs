@@ -1,92 +1,89 @@
-//! Batches on disk that are not acknowledged yet, each with the read positions it accounts for.
+//! Batches on disk that are not acknowledged yet, each with what an agent needs to resume behind it.
 //!
 //! # Limits
-//! Bytes of all segments: a setting. One segment: [`SEGMENT_BYTES_MAX`], or a quarter of that setting.
-//! One record: [`RECORD_BYTES_MAX`](record::RECORD_BYTES_MAX).
+//! Bytes of segments and names: a setting, at least [`SPOOL_BYTES_MIN`]. The segment that is written to:
+//! [`ACTIVE_BYTES_MAX`], or a quarter of that setting. Parts of a record: [`LEAN_BYTES_MAX`] and
+//! [`RESUME_BYTES_MAX`]. Damaged segments, at most four, are not counted.
 //!
 //! # Files, in one folder (mode 0700, files 0600)
 //! - `lock`: held with `flock` while an agent runs.
-//! - `00000001.seg`, `00000002.seg`, ...: segments, written only at the end of the newest. Layout in
-//!   [`segment`]; each names the epoch it belongs to. The newest segment's epoch is the spool's.
+//! - `owner`: which machine this spool belongs to ([`owner`]); a copy on another machine is refused.
+//! - `00000001.seg`, `00000002.seg`, ...: segments ([`segment`], version 2), written only at the end of
+//!   the newest. Each names its epoch; the newest segment's is the spool's. A record is a lean part, which
+//!   travels, and a resume part: positions and the open quarter of an hour. Segments that are not the
+//!   newest are rewritten lean, but for records that may still have to say where work goes on: the last
+//!   before each run that no Welcome has confirmed, and the last of the segment before the newest.
 //! - `00000001.damaged`: a segment with a damaged record, set aside; its whole records were moved.
+//! - `names`, `names.old`: definitions behind the ids that batches mention ([`names`]).
 //! - `settled`: which batch numbers are stored by the collector or refused by it ([`settled`]).
+//! - `sent`, `exported`: which may be with somebody ([`marks`]).
+//! - `gaps`: losses that no batch has declared yet ([`pending`]).
 //! - `*.new`: a file being made; removed at the next open.
 //!
 //! # Promises
-//! - A batch is appended and synced (`fdatasync`) before [`Spool::append`] returns; before that nobody
-//!   sends it. A new file is synced, renamed into place, and its folder synced.
-//! - A torn last record (its end lies beyond the end of the file, or only zeros follow) was never
-//!   synced: it is cut off. Any other bad record is damage: its segment is set aside and the numbers
-//!   that are missing are declared as a gap.
+//! - A batch is appended and synced (`fdatasync`) before [`Spool::append`] returns, its names before it;
+//!   until then nobody sends it. A new file is synced, renamed into place, and its folder synced.
+//! - An append that failed leaves nothing in front of later records. Should the agent be killed before the
+//!   next append, the record that failed may be found whole (the disk had it after all): it is then a batch
+//!   like any other, and its positions are those work goes on from, so that nothing counts twice.
+//! - A torn last record was never synced: it is cut off. One that is not right although it was sealed, or
+//!   one with others behind it, is damage: its segment is set aside and a gap declared, unless the
+//!   collector has all that is missing. A gap stands in `gaps` until a batch that declares it is on disk.
 //! - The newest record is never deleted, whatever was acknowledged: it holds the read positions.
+//! - When room is short ([`pressure`]): settled batches go, then exemplars, then minutes are merged to
+//!   hours; counts never. Each loss is declared in the next batch. A batch that was sent and not settled
+//!   by a Welcome since, or exported and not stored, is never merged.
+//! - Settled batches are kept for the grace period, counted between records and at most an hour a step: a
+//!   clock that jumps either way neither deletes them at once nor keeps them for ever.
+//! - A folder deleted while the agent runs is noticed at the next append: a new epoch begins with the
+//!   positions in memory, and the batches that were not settled are declared lost.
 //!
 //! # Known limits
-//! - A gap found at open is handed to the caller and stands in no file until the first batch is
-//!   appended, some ten seconds later. An agent killed before that declares it never: the damaged
-//!   segment is set aside by then and not looked at again.
+//! - A gap of merged minutes or shed exemplars is written down after the deed: an agent killed between the
+//!   two declares it by the batch's own `merged` and `exemplars_shed` only.
+//! - A disk that is unmounted beneath a running agent looks like a deleted folder.
+//! - A segment that cannot be read (not damaged: the disk gives an error) keeps the spool from opening.
 
 mod codec;
+mod disk;
 mod lock;
+mod marks;
 mod names;
+mod open;
+mod owner;
+mod pending;
+mod pressure;
 mod ranges;
 mod record;
+mod restored;
+mod runs;
+mod scan;
+mod seal;
 mod segment;
 mod settled;
+mod sheet;
+mod write;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::VecDeque, io};
 
-use anyhow::Context;
-
-use crate::{
-    config::SpoolSettings,
-    domain::{Gap, GapReason},
-};
+use crate::{config::SpoolSettings, domain::Gap};
+use disk::{Disk, Folder};
+use marks::Marks;
 pub use names::Names;
+pub use owner::machine_id;
+use pending::Pending;
 pub use ranges::Ranges;
-pub use record::{Condense, Draft, Payload, Resume, Stored};
-use segment::{Scan, Segment};
+pub use record::{Condense, Draft, LEAN_BYTES_MAX, Payload, RESUME_BYTES_MAX, Resume, Stored};
+pub use restored::{Dropped, Verdict};
+use runs::{Hit, Run};
+use segment::{Entry, Segment};
 use settled::Settled;
+pub use write::AppendError;
 
-/// A segment is closed when it would grow beyond this.
-pub const SEGMENT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// The segment that is written to is followed by another when it would grow beyond this.
+pub const ACTIVE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Least value of the spool's byte limit that leaves room to work.
 pub const SPOOL_BYTES_MIN: u64 = 256 * 1024;
-
-/// Why a batch was not written. Nothing is lost: whoever asked keeps it.
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError {
-    /// The setting's bytes are taken by batches that the collector has not acknowledged.
-    #[error(
-        "the spool holds its {bytes_max} bytes of unacknowledged batches; restore the link to the collector or raise `spool.bytes_max`: until then logs wait unread"
-    )]
-    Full {
-        /// The setting.
-        bytes_max: u64,
-    },
-    /// The disk has no room.
-    #[error("no space left on the disk of the spool {dir}; free some: until then logs wait unread")]
-    NoSpace {
-        /// Folder of the spool.
-        dir: String,
-    },
-    /// The batch could not be coded.
-    #[error("a batch cannot be coded ({0}); until then logs wait unread")]
-    Encode(io::Error),
-    /// Anything else the disk said.
-    #[error(
-        "the spool {dir} cannot be written ({error}); look at its disk: until then logs wait unread"
-    )]
-    Io {
-        /// Folder of the spool.
-        dir: String,
-        /// What the system said.
-        error: io::Error,
-    },
-}
 
 /// What [`Spool::open`] found.
 pub struct Opened {
@@ -101,252 +98,94 @@ pub struct Opened {
     pub progress_lost: bool,
 }
 
-/// What the numbers that a collector has stored say about a spool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All of them are this spool's.
-    Fine,
-    /// Some were never used by this spool: it is a copy of an older state of itself.
-    Restored,
-}
-
-/// What [`Spool::drop_run`] did.
-#[derive(Clone, Debug)]
-pub struct Dropped {
-    /// What is lost, to be declared in the next batch.
-    pub gap: Gap,
-    /// Where work stood when the dropped batches began.
-    pub resume: Resume,
-}
-
 /// What came up while the spool was used.
 #[derive(Clone, Debug, Default)]
 pub struct News {
-    /// What was lost, to be declared in the next batch.
+    /// What was lost. The next batch must declare it: it is forgotten once that is appended.
     pub gaps: Vec<Gap>,
     /// The spool's folder was deleted: a new epoch has begun.
     pub begun_anew: bool,
 }
 
+/// Why a batch was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is lost.
+    #[error("batch {0} is damaged")]
+    Damaged(u64),
+    /// It may be read later.
+    #[error("the disk of the spool gives an error ({0})")]
+    Io(#[from] io::Error),
+}
+
 /// See the module.
 pub struct Spool {
-    settings: SpoolSettings,
+    dir: String,
+    bytes_max: u64,
+    grace_ms: i64,
+    condense: Condense,
+    machine: owner::Machine,
     epoch: [u8; 16],
     /// Oldest first; never empty. The last one is written to.
     segments: VecDeque<Segment>,
-    /// Where each batch lies: number to segment and place in it.
-    index: BTreeMap<u64, Place>,
     settled: Settled,
-    highest_seq: u64,
-    resume: Resume,
+    marks: Marks,
     names: Names,
-    _lock: lock::Lock,
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    segment: u32,
-    offset: u32,
-    bytes: u32,
+    pending: Pending,
+    /// Those that no Welcome has confirmed.
+    runs: Vec<Run>,
+    confirmed_to: u64,
+    /// What the last Welcome has shown.
+    hit: Option<Hit>,
+    /// Of the newest record.
+    resume: Resume,
+    highest: u64,
+    /// Number of the next batch.
+    next: u64,
+    /// A new segment could not be begun, and may be there all the same: it is written again.
+    must_begin_segment: bool,
+    begun_anew: bool,
+    disk: Box<dyn Disk>,
 }
 
 impl Spool {
     /// Opens the spool in its folder, made if missing; what is damaged is set aside. `now_ms` dates gaps.
+    /// `condense` merges batches when room is short.
     ///
-    /// Errors: the folder cannot be used, or another agent uses it.
+    /// Errors: the folder cannot be used, another agent uses it, or it was copied from another machine.
     pub fn open(
         settings: &SpoolSettings,
         condense: Condense,
         now_ms: i64,
     ) -> anyhow::Result<Opened> {
-        let (dir, _) = (&settings.dir, condense);
-        make_folder(dir).with_context(|| {
-            format!("the spool {} cannot be used; let the agent's user write there", dir.display())
-        })?;
-        let lock = lock::Lock::take(dir)?;
-        Spool::load(settings, lock, now_ms)
-            .with_context(|| format!("the spool {} cannot be read", dir.display()))
+        use anyhow::Context;
+        let (folder, machine) = (Folder::open(&settings.dir)?, owner::this_machine());
+        owner::check(&folder, &settings.dir, machine)?;
+        open::load(settings, condense, Box::new(folder), machine, now_ms)
+            .with_context(|| format!("the spool {} cannot be read", settings.dir.display()))
     }
 
-    fn load(settings: &SpoolSettings, lock: lock::Lock, now_ms: i64) -> anyhow::Result<Opened> {
-        let dir = &settings.dir;
-        remove_unfinished(dir)?;
-        let mut scans = scan_segments(dir)?;
-        let had_files = !scans.is_empty();
-        let mut gaps = Vec::new();
-        let epoch = scans.iter().rev().find_map(Scan::epoch);
-        let mut spool = Spool {
-            settings: settings.clone(),
-            epoch: epoch.unwrap_or_else(new_epoch),
-            segments: VecDeque::new(),
-            index: BTreeMap::new(),
-            settled: Settled::default(),
-            highest_seq: 0,
-            resume: Resume::default(),
-            names: Names::default(),
-            _lock: lock,
-        };
-        spool.settled = Settled::read(dir, spool.epoch);
-        for scan in &mut scans {
-            spool.take_scan(scan, now_ms, &mut gaps)?;
-        }
-        if spool.segments.is_empty() {
-            let first = Segment::create(dir, 1, spool.epoch, None)?;
-            spool.segments.push_back(first);
-        }
-        let progress_lost = had_files && spool.resume.progress.is_empty() && !gaps.is_empty();
-        Ok(Opened { resume: spool.resume.clone(), spool, gaps, progress_lost })
-    }
-
-    /// Takes over one segment found on disk.
-    fn take_scan(
-        &mut self,
-        scan: &mut Scan,
-        now_ms: i64,
-        gaps: &mut Vec<Gap>,
-    ) -> anyhow::Result<()> {
-        if scan.epoch().is_some_and(|epoch| epoch != self.epoch) {
-            // An epoch that was ended: what it held was settled then.
-            fs::remove_file(&scan.path)?;
-            return Ok(());
-        }
-        if let Some(damage) = scan.damage.take() {
-            gaps.push(self.damage_gap(scan, &damage, now_ms));
-            self.register(segment::salvage(scan, self.epoch, &self.settings.dir)?);
-        } else {
-            let segment = Segment::resume(scan)?;
-            self.register((segment, std::mem::take(&mut scan.records)));
-        }
-        Ok(())
-    }
-
-    fn register(&mut self, (segment, records): (Segment, Vec<segment::Found>)) {
-        for found in records {
-            if found.seq > 0 {
-                let (offset, bytes) = (found.offset, found.bytes);
-                self.index.insert(found.seq, Place { segment: segment.number, offset, bytes });
-                self.highest_seq = self.highest_seq.max(found.seq);
-            }
-            self.resume = found.resume;
-        }
-        self.segments.push_back(segment);
-    }
-
-    fn damage_gap(&self, scan: &Scan, damage: &segment::Damage, now_ms: i64) -> Gap {
-        Gap {
-            source: "spool".to_owned(),
-            from_ms: damage.after_closed_ms.unwrap_or(now_ms),
-            to_ms: damage.before_closed_ms.unwrap_or(now_ms),
-            reason: GapReason::SpoolLost,
-            detail: format!("{} was damaged and is set aside", scan.path.display()),
-            amount: damage.bytes,
-        }
-    }
-
-    /// Writes a batch and what it accounts for; returns its number. `encode` makes its payload with the
-    /// ids that `Names` gives. On disk and synced when this returns.
-    ///
-    /// Errors: see [`AppendError`]; the spool is as it was before.
-    pub fn append(
-        &mut self,
-        draft: &Draft,
-        encode: impl FnOnce(&mut Names) -> io::Result<Payload>,
-        now_ms: i64,
-    ) -> Result<u64, AppendError> {
-        let appended = encode(&mut self.names)
-            .map_err(AppendError::Encode)
-            .and_then(|payload| self.put(draft, &payload, now_ms));
-        match appended {
-            Ok(_) => self.names.keep(),
-            Err(_) => self.names.forget(),
-        }
-        appended
-    }
-
-    fn put(&mut self, draft: &Draft, payload: &Payload, now_ms: i64) -> Result<u64, AppendError> {
-        let seq = self.highest_seq + 1;
-        let bytes = record::encode(draft, payload, seq);
-        self.make_room(bytes.len() as u64, now_ms)?;
-        let place =
-            self.write(&bytes, draft.closed_ms).map_err(|error| self.append_error(error))?;
-        self.index.insert(seq, place);
-        self.highest_seq = seq;
-        self.resume.clone_from(&draft.resume);
-        Ok(seq)
-    }
-
-    fn write(&mut self, bytes: &[u8], closed_ms: i64) -> io::Result<Place> {
-        let room = SEGMENT_BYTES_MAX.min(self.bytes_max() / 4);
-        let fits = |s: &Segment| !s.has_records() || s.bytes() + bytes.len() as u64 <= room;
-        if !self.segments.back().is_some_and(fits) {
-            let number = self.next_number();
-            self.segments.push_back(Segment::create(&self.settings.dir, number, self.epoch, None)?);
-        }
-        let segment = self.segments.back_mut().ok_or(io::ErrorKind::NotFound)?;
-        let offset = segment.append(bytes, closed_ms)?;
-        Ok(Place { segment: segment.number, offset, bytes: bytes.len() as u32 })
-    }
-
-    fn next_number(&self) -> u32 {
-        self.segments.iter().map(|segment| segment.number + 1).max().unwrap_or(1)
-    }
-
-    fn bytes_max(&self) -> u64 {
-        self.settings.bytes_max.max(SPOOL_BYTES_MIN)
-    }
-
-    /// Deletes settled segments beyond their grace period, and further ones while room is short.
-    fn make_room(&mut self, wanted: u64, now_ms: i64) -> Result<(), AppendError> {
-        self.expire(now_ms);
-        let bytes_max = self.bytes_max();
-        while self.bytes() + wanted > bytes_max {
-            if !self.delete_oldest() {
-                return Err(AppendError::Full { bytes_max });
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes segments whose batches are settled and older than the grace period.
-    pub fn expire(&mut self, now_ms: i64) {
-        let grace_ms = i64::try_from(self.settings.grace.as_millis()).unwrap_or(i64::MAX);
-        let is_old = |s: &Segment| s.newest_closed_ms.saturating_add(grace_ms) < now_ms;
-        while self.segments.front().is_some_and(is_old) && self.delete_oldest() {}
-    }
-
-    /// Deletes the oldest segment; false when it may not be deleted.
-    fn delete_oldest(&mut self) -> bool {
-        let Some(oldest) = self.segments.front().filter(|_| self.segments.len() > 1) else {
-            return false;
-        };
-        let number = oldest.number;
-        let held: Vec<u64> =
-            self.index.iter().filter(|(_, p)| p.segment == number).map(|(seq, _)| *seq).collect();
-        // The newest record holds the positions.
-        let is_needed = |seq: &u64| *seq == self.highest_seq || !self.settled.contains(*seq);
-        if held.iter().any(is_needed) || oldest.delete().is_err() {
-            return false;
-        }
-        held.iter().for_each(|seq| {
-            self.index.remove(seq);
-        });
-        self.segments.pop_front();
-        true
+    /// The batch for sending, `None` when the spool does not hold it. From then on it counts as sent, also
+    /// after a crash.
+    pub fn to_send(&mut self, seq: u64) -> Result<Option<Stored>, ReadError> {
+        self.marks.send(self.disk.as_ref(), self.epoch, seq)?;
+        self.read(seq)
     }
 
     /// Reads a batch back; `None` when the spool does not hold it.
-    pub fn read(&self, seq: u64) -> anyhow::Result<Option<Stored>> {
-        let Some(place) = self.index.get(&seq) else { return Ok(None) };
-        let segment = self.segments.iter().find(|segment| segment.number == place.segment);
-        let segment = segment.context("its segment is gone")?;
-        let bytes = segment.read(place.offset, place.bytes)?;
-        let stored = record::decode(&bytes).with_context(|| format!("batch {seq} is damaged"))?;
-        Ok(Some(stored))
+    pub fn read(&self, seq: u64) -> Result<Option<Stored>, ReadError> {
+        let found = self.segments.iter().find_map(|segment| Some((segment, segment.find(seq)?)));
+        let Some((segment, entry)) = found else { return Ok(None) };
+        let bytes = segment.read(self.disk.as_ref(), entry)?;
+        let lean = record::header(self.epoch, &bytes).and_then(|h| record::lean(&h, &bytes));
+        let stored = lean.map(|lean| lean.stored).filter(|stored| stored.seq == seq);
+        stored.map(Some).ok_or(ReadError::Damaged(seq))
     }
 
     /// The collector has stored exactly these numbers of this epoch (and those set aside).
     pub fn set_stored(&mut self, stored: Ranges) {
         self.settled.set_stored(stored);
+        self.marks.settle_sent();
         self.keep_settled();
     }
 
@@ -356,111 +195,74 @@ impl Spool {
         self.keep_settled();
     }
 
-    /// The collector will never take this batch: it is not sent again. The gap that declares it, when
-    /// the spool holds the batch.
-    pub fn set_aside(&mut self, seq: u64, why: &str) -> Option<Gap> {
+    /// The collector will never take this batch: it is not sent again, and what it held is declared lost
+    /// ([`Spool::take_news`]).
+    pub fn set_aside(&mut self, seq: u64, why: &str) {
         let stored = self.read(seq).ok().flatten();
         self.settled.set_aside(seq);
         self.keep_settled();
-        let (first, last) = stored.as_ref().map(|s| (s.first_minute, s.last_minute))?;
-        Some(Gap {
-            source: "spool".to_owned(),
-            from_ms: first.saturating_mul(60_000),
-            to_ms: last.saturating_add(1).saturating_mul(60_000),
-            reason: GapReason::SpoolLost,
-            detail: format!("batch {seq} was set aside: {why}"),
-            amount: 1,
-        })
-    }
-
-    /// Numbers that still have to be sent, oldest first, at most `limit` of those above `after`.
-    pub fn unsettled(&self, after: u64, limit: usize) -> Vec<u64> {
-        let above = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
-        let open = self.index.range(above).map(|(seq, _)| *seq);
-        open.filter(|seq| !self.settled.contains(*seq)).take(limit).collect()
-    }
-
-    /// Batches not settled yet, and their bytes.
-    pub fn backlog(&self) -> (u64, u64) {
-        let open = self.index.iter().filter(|(seq, _)| !self.settled.contains(**seq));
-        open.fold((0, 0), |(n, bytes), (_, place)| (n + 1, bytes + u64::from(place.bytes)))
-    }
-
-    /// Ends the epoch: all it held is settled, numbers begin anew, work goes on at `resume`.
-    pub fn begin_epoch(&mut self, resume: Resume, now_ms: i64) -> anyhow::Result<()> {
-        let epoch = new_epoch();
-        let checkpoint = Draft { closed_ms: now_ms, resume: resume.clone(), ..Draft::default() };
-        let number = self.next_number();
-        // One rename makes it: before it the old epoch holds, after it the new one.
-        let first = record::encode(&checkpoint, &Payload::default(), 0);
-        let segment = Segment::create(&self.settings.dir, number, epoch, Some((&first, now_ms)))?;
-        for old in self.segments.drain(..) {
-            // What stays behind is removed at the next open: it names another epoch.
-            let _ = old.delete();
+        if let Some((first, last)) = stored.map(|s| (s.first_minute, s.last_minute)) {
+            self.declare(Gap {
+                source: "spool".to_owned(),
+                from_ms: first.saturating_mul(60_000),
+                to_ms: last.saturating_add(1).saturating_mul(60_000),
+                reason: crate::domain::GapReason::SpoolLost,
+                detail: format!("batch {seq} was set aside: {why}"),
+                amount: 1,
+            });
         }
-        self.segments.push_back(segment);
-        self.index.clear();
-        self.settled = Settled::read(&self.settings.dir, epoch);
-        (self.epoch, self.highest_seq, self.resume) = (epoch, 0, resume);
-        self.names = Names::default();
-        Ok(())
     }
 
-    /// What the numbers stored by the collector say about this spool; asked at each Welcome, before
-    /// anything is sent.
-    pub fn judge(&self, stored: &Ranges) -> Verdict {
-        if stored.highest() > self.highest_seq { Verdict::Restored } else { Verdict::Fine }
-    }
-
-    /// A Welcome found nothing amiss, or what it found was put right.
-    pub fn confirm(&mut self) {}
-
-    /// Drops the batches of a restored copy that were closed since the copy was restored: they counted
-    /// again what the collector has.
-    pub fn drop_run(&mut self, now_ms: i64) -> io::Result<Dropped> {
-        let gap = Gap {
-            source: "spool".to_owned(),
-            from_ms: now_ms,
-            to_ms: now_ms,
-            reason: GapReason::Restored,
-            detail: "this machine was restored from an older copy".to_owned(),
-            amount: 0,
-        };
-        Ok(Dropped { gap, resume: self.resume.clone() })
-    }
-
-    /// The batch for sending; from then on it may be with the collector, also after a crash.
-    pub fn to_send(&mut self, seq: u64) -> anyhow::Result<Option<Stored>> {
-        self.read(seq)
-    }
-
-    /// What came up since this was last asked.
+    /// What came up since this was last asked. Whoever asks must close the batches as well: what is handed
+    /// out here counts as declared by the next one.
     pub fn take_news(&mut self) -> News {
-        News::default()
-    }
-
-    /// Numbers held, settled or not, above `after` and closed at or after `since_ms`: at most `limit`.
-    pub fn held(&self, after: u64, since_ms: i64, limit: usize) -> Vec<u64> {
-        let _ = since_ms;
-        let above = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
-        self.index.range(above).map(|(seq, _)| *seq).take(limit).collect()
+        let begun_anew = std::mem::take(&mut self.begun_anew);
+        News { gaps: self.pending.take(), begun_anew }
     }
 
     /// These batches leave in a bundle: from then on they are never merged. Synced when this returns.
     pub fn mark_exported(&mut self, first: u64, last: u64) -> io::Result<()> {
-        let _ = (first, last);
-        Ok(())
+        self.marks.export(self.disk.as_ref(), self.epoch, first, last)
     }
 
-    /// Definitions of these ids; an id without one has been lost.
+    /// Definitions of these ids, ascending; an id that is missing has been lost.
     pub fn definition(&self, ids: &[u32]) -> io::Result<Vec<(u32, Vec<u8>)>> {
-        let _ = ids;
-        Ok(Vec::new())
+        let mut found = self.definitions()?;
+        found.retain(|(id, _)| ids.contains(id));
+        Ok(found)
     }
 
     /// Definitions of all ids of this epoch, ascending.
     pub fn definitions(&self) -> io::Result<Vec<(u32, Vec<u8>)>> {
-        Ok(Vec::new())
+        names::definitions(self.disk.as_ref(), self.epoch)
+    }
+
+    /// Numbers that still have to be sent, oldest first, at most `limit` of those above `after`.
+    pub fn unsettled(&self, after: u64, limit: usize) -> Vec<u64> {
+        let open = self.entries_after(after).map(|entry| entry.seq);
+        open.filter(|seq| !self.settled.contains(*seq)).take(limit).collect()
+    }
+
+    /// Numbers held, settled or not, oldest first: at most `limit` of those above `after` that were closed
+    /// at or after `since_ms`.
+    pub fn held(&self, after: u64, since_ms: i64, limit: usize) -> Vec<u64> {
+        let held = self.entries_after(after).filter(|entry| entry.closed_ms >= since_ms);
+        held.map(|entry| entry.seq).take(limit).collect()
+    }
+
+    fn entries_after(&self, after: u64) -> impl Iterator<Item = &Entry> {
+        let segments = self.segments.iter().skip_while(move |segment| {
+            segment.entries.last().is_none_or(|entry| entry.seq <= after)
+        });
+        segments.flat_map(|segment| &segment.entries).filter(move |entry| entry.seq > after)
+    }
+
+    /// Batches not settled yet, and their bytes.
+    pub fn backlog(&self) -> (u64, u64) {
+        let open = self.entries_after(0).filter(|entry| !self.settled.contains(entry.seq));
+        open.fold((0, 0), |(n, bytes), entry| {
+            (n + 1, bytes + (entry.bytes() - entry.spare_bytes()) as u64)
+        })
     }
 
     /// Names the spool: 16 random bytes.
@@ -468,36 +270,37 @@ impl Spool {
         self.epoch
     }
 
-    /// Number of the newest batch; 0 when there is none.
+    /// Highest number used; 0 when there is none.
     pub fn highest_seq(&self) -> u64 {
-        self.highest_seq
+        self.highest
     }
 
     /// When the newest record was closed: until then this machine was watched. `None` for a new spool.
     pub fn last_closed_ms(&self) -> Option<i64> {
-        let newest = self.segments.iter().rev().find(|segment| segment.has_records());
-        newest.map(|segment| segment.newest_closed_ms)
+        self.segments.iter().rev().find_map(Segment::last).map(|entry| entry.closed_ms)
     }
 
-    /// Bytes of all segments.
+    /// Bytes of segments and names.
     pub fn bytes(&self) -> u64 {
-        self.segments.iter().map(Segment::bytes).sum()
+        self.segments.iter().map(|segment| segment.bytes).sum::<u64>() + self.names.bytes()
     }
 
-    fn keep_settled(&self) {
-        if let Err(error) = self.settled.write(&self.settings.dir, self.epoch) {
-            // Harmless: what is sent again is acknowledged again.
-            tracing::debug!(%error, "acknowledgements could not be written down");
+    fn declare(&mut self, gap: Gap) {
+        self.pending.add(gap);
+        self.keep_pending();
+    }
+
+    fn keep_pending(&mut self) {
+        if let Err(error) = self.pending.keep(self.disk.as_ref(), self.epoch) {
+            // It is tried again at the next append.
+            tracing::debug!(%error, "gaps could not be written down");
         }
     }
 
-    fn append_error(&self, error: io::Error) -> AppendError {
-        let dir = self.settings.dir.display().to_string();
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                AppendError::NoSpace { dir }
-            }
-            _ => AppendError::Io { dir, error },
+    fn keep_settled(&self) {
+        if let Err(error) = self.settled.write(self.disk.as_ref(), self.epoch) {
+            // Harmless: what is sent again is acknowledged again.
+            tracing::debug!(%error, "acknowledgements could not be written down");
         }
     }
 }
@@ -506,36 +309,5 @@ fn new_epoch() -> [u8; 16] {
     uuid::Uuid::new_v4().into_bytes()
 }
 
-fn make_folder(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
-}
-
-fn remove_unfinished(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "new") {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-fn scan_segments(dir: &Path) -> anyhow::Result<Vec<Scan>> {
-    let mut numbered: Vec<(u32, PathBuf)> = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        numbered.extend(segment::number_of(&path).map(|number| (number, path)));
-    }
-    numbered.sort();
-    let newest = numbered.last().map(|(number, _)| *number);
-    numbered
-        .into_iter()
-        .map(|(number, path)| segment::scan(number, path, Some(number) == newest))
-        .collect()
-}
-
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

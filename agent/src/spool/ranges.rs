@@ -36,6 +36,12 @@ impl Ranges {
         after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|(_, last)| number <= *last)
     }
 
+    /// Whether any number from `first` to `last` is in one of them.
+    pub fn intersects(&self, first: u64, last: u64) -> bool {
+        let before = self.0.partition_point(|(_, end)| *end < first);
+        first <= last && self.0.get(before).is_some_and(|(start, _)| *start <= last)
+    }
+
     /// The highest number; 0 when empty.
     pub fn highest(&self) -> u64 {
         self.0.last().map_or(0, |(_, last)| *last)
@@ -64,6 +70,8 @@ mod tests {
             }
             for number in 0..70 {
                 proptest::prop_assert_eq!(ranges.contains(number), truth.contains(&number));
+                let is_near = truth.range(number..number + 5).next().is_some();
+                proptest::prop_assert_eq!(ranges.intersects(number, number + 4), is_near);
             }
             proptest::prop_assert_eq!(&ranges, &Ranges::from_pairs(pairs));
             proptest::prop_assert_eq!(ranges.highest(), truth.last().copied().unwrap_or(0));

@@ -3,250 +3,196 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 8 | `PANTAUSP` |
-//! | 4 | version, 1 |
+//! | 4 | version, 2 |
 //! | 16 | epoch |
 //! | 4 | CRC-32 of the 28 bytes before |
 //! | ... | records ([`super::record`]) one after the other |
+//!
+//! A record of number 0 stands at the front of its segment only.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-};
-
-use anyhow::Context;
-use memchr::memmem;
+use std::io;
 
 use super::{
     codec::{self, Reader},
-    record::{self, HEADER_BYTES, Resume},
+    disk::{self, Disk, Inode},
+    record::{self, Encoded, HEADER_BYTES, Header, Lean, SEAL_BYTES},
 };
 
 const MAGIC: [u8; 8] = *b"PANTAUSP";
-const VERSION: u32 = 1;
-const SEGMENT_HEADER_BYTES: usize = 32;
+const VERSION: u32 = 2;
+pub(super) const SEGMENT_HEADER_BYTES: usize = 32;
 
-/// A segment in use.
-pub(super) struct Segment {
-    pub(super) number: u32,
-    pub(super) newest_closed_ms: i64,
-    path: PathBuf,
-    file: File,
-    bytes: u64,
-}
-
-/// A whole record found in a segment.
-pub(super) struct Found {
+/// Where a record lies and what decides on its fate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
     pub(super) seq: u64,
+    pub(super) merged: u32,
     pub(super) offset: u32,
-    pub(super) bytes: u32,
+    pub(super) lean_bytes: u32,
+    /// 0 when it has no resume part.
+    pub(super) resume_bytes: u32,
+    pub(super) exemplars_bytes: u32,
     pub(super) closed_ms: i64,
-    pub(super) resume: Resume,
 }
 
-/// What is damaged in a segment.
-#[derive(Debug, Default)]
-pub(super) struct Damage {
-    pub(super) bytes: u64,
-    pub(super) after_closed_ms: Option<i64>,
-    pub(super) before_closed_ms: Option<i64>,
-}
-
-/// What a segment on disk holds.
-pub(super) struct Scan {
-    pub(super) number: u32,
-    pub(super) path: PathBuf,
-    /// `None` when its header cannot be read.
-    header: Option<[u8; 16]>,
-    pub(super) records: Vec<Found>,
-    pub(super) damage: Option<Damage>,
-    /// Bytes up to the end of the last whole record.
-    whole_bytes: u64,
-}
-
-impl Scan {
-    /// Epoch the segment says it belongs to.
-    pub(super) fn epoch(&self) -> Option<[u8; 16]> {
-        self.header
-    }
-}
-
-impl Segment {
-    /// Makes a segment, with first records and when the newest of them was closed if there are any;
-    /// whole or not there at all.
-    pub(super) fn create(
-        dir: &Path,
-        number: u32,
-        epoch: [u8; 16],
-        first: Option<(&[u8], i64)>,
-    ) -> io::Result<Segment> {
-        let mut bytes = header(epoch);
-        let (records, newest_closed_ms) = first.unwrap_or_default();
-        bytes.extend_from_slice(records);
-        let path = dir.join(format!("{number:08}.seg"));
-        let file = write_whole(dir, &path, &bytes)?;
-        Ok(Segment { number, newest_closed_ms, path, file, bytes: bytes.len() as u64 })
-    }
-
-    /// Goes on with a segment on disk; what is torn at its end is cut off.
-    pub(super) fn resume(scan: &Scan) -> io::Result<Segment> {
-        let file = OpenOptions::new().read(true).write(true).open(&scan.path)?;
-        if file.metadata()?.len() > scan.whole_bytes {
-            file.set_len(scan.whole_bytes)?;
-            file.sync_all()?;
-        }
-        Ok(Segment {
-            number: scan.number,
-            newest_closed_ms: scan.records.iter().map(|r| r.closed_ms).max().unwrap_or(0),
-            path: scan.path.clone(),
-            file,
-            bytes: scan.whole_bytes,
+impl Entry {
+    pub(super) fn of(header: &Header, lean: &Lean, offset: usize) -> Option<Entry> {
+        Some(Entry {
+            seq: header.seq,
+            merged: lean.stored.merged,
+            offset: u32::try_from(offset).ok()?,
+            lean_bytes: header.lean_bytes,
+            resume_bytes: header.resume_bytes,
+            exemplars_bytes: lean.stored.exemplars.len() as u32,
+            closed_ms: lean.stored.closed_ms,
         })
     }
 
-    /// Appends a record and syncs it; returns where it lies. On an error the segment is as before.
-    pub(super) fn append(&mut self, bytes: &[u8], closed_ms: i64) -> io::Result<u32> {
-        let offset = u32::try_from(self.bytes).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    /// Lowest number it stands for.
+    pub(super) fn first(&self) -> u64 {
+        self.seq.saturating_sub(u64::from(self.merged))
+    }
+
+    /// Bytes of the whole record.
+    pub(super) fn bytes(&self) -> usize {
+        HEADER_BYTES + self.lean_bytes as usize + self.spare_bytes()
+    }
+
+    /// Bytes that go when the resume part is not needed.
+    pub(super) fn spare_bytes(&self) -> usize {
+        if self.resume_bytes == 0 { 0 } else { self.resume_bytes as usize + SEAL_BYTES }
+    }
+}
+
+/// A segment in use.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub(super) number: u32,
+    /// Ascending by number, without the checkpoint.
+    pub(super) entries: Vec<Entry>,
+    /// A record of number 0, at the front.
+    pub(super) checkpoint: Option<Entry>,
+    /// Up to the end of the last whole record.
+    pub(super) bytes: u64,
+    /// Merging has been tried and gains nothing more.
+    pub(super) is_condensed: bool,
+    pub(super) inode: Option<Inode>,
+}
+
+impl Segment {
+    /// Makes a segment of whole records; it is there as a whole or not at all. One of the same number is
+    /// replaced.
+    pub(super) fn create(
+        disk: &dyn Disk,
+        number: u32,
+        epoch: [u8; 16],
+        contents: Contents,
+    ) -> io::Result<Segment> {
+        let mut bytes = header(epoch);
+        bytes.extend_from_slice(&contents.bytes);
+        let name = name_of(number);
+        disk::write_whole(disk, &name, &bytes)?;
+        Ok(Segment {
+            number,
+            entries: contents.entries,
+            checkpoint: contents.checkpoint,
+            bytes: bytes.len() as u64,
+            is_condensed: false,
+            inode: disk.inode(&name).ok(),
+        })
+    }
+
+    /// Appends a record and syncs it. On an error the segment is as before.
+    pub(super) fn append(
+        &mut self,
+        disk: &dyn Disk,
+        epoch: [u8; 16],
+        encoded: &Encoded,
+        lean: &Lean,
+    ) -> io::Result<()> {
+        let name = self.name();
+        let entry = Entry::of(&encoded.header, lean, self.bytes as usize)
+            .ok_or(io::ErrorKind::FileTooLarge)?;
         let written =
-            self.file.write_all_at(bytes, self.bytes).and_then(|()| self.file.sync_data());
+            disk.write_at(&name, self.bytes, &encoded.bytes).and_then(|()| disk.sync(&name));
         if let Err(error) = written {
-            // What this leaves, if it fails as well, is a torn end that the next append overwrites.
-            let _ = self.file.set_len(self.bytes);
+            // What this leaves, if it fails as well, lies where the next record is written.
+            let _ = disk.cut(&name, self.bytes);
             return Err(error);
         }
-        self.bytes += bytes.len() as u64;
-        self.newest_closed_ms = self.newest_closed_ms.max(closed_ms);
-        Ok(offset)
+        self.entries.push(entry);
+        self.bytes += encoded.bytes.len() as u64;
+        self.seal_last(disk, epoch, encoded);
+        Ok(())
     }
 
-    pub(super) fn read(&self, offset: u32, bytes: u32) -> io::Result<Vec<u8>> {
-        let mut buffer = vec![0; bytes as usize];
-        self.file.read_exact_at(&mut buffer, u64::from(offset))?;
-        Ok(buffer)
+    /// Tells later that the record at the end was synced. Nothing depends on its being there.
+    pub(super) fn seal_last(&self, disk: &dyn Disk, epoch: [u8; 16], encoded: &Encoded) {
+        if encoded.header.resume_bytes > 0 {
+            let at = self.bytes - SEAL_BYTES as u64;
+            let _ = disk.write_at(&self.name(), at, &encoded.header.seal(epoch));
+        }
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    pub(super) fn read(&self, disk: &dyn Disk, entry: &Entry) -> io::Result<Vec<u8>> {
+        disk.read_at(&self.name(), u64::from(entry.offset), entry.bytes())
     }
 
-    pub(super) fn has_records(&self) -> bool {
-        self.bytes > SEGMENT_HEADER_BYTES as u64
+    pub(super) fn name(&self) -> String {
+        name_of(self.number)
     }
 
-    pub(super) fn delete(&self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+    /// The record written last.
+    pub(super) fn last(&self) -> Option<&Entry> {
+        self.entries.last().or(self.checkpoint.as_ref())
     }
+
+    pub(super) fn find(&self, seq: u64) -> Option<&Entry> {
+        let at = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
+        self.entries.get(at)
+    }
+}
+
+/// Records on their way into a new segment.
+#[derive(Default)]
+pub(super) struct Contents {
+    pub(super) bytes: Vec<u8>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) checkpoint: Option<Entry>,
+}
+
+impl Contents {
+    /// Adds a record; false when it is not whole, and then nothing is added.
+    #[must_use]
+    pub(super) fn push(&mut self, epoch: [u8; 16], record: &[u8]) -> bool {
+        let at = SEGMENT_HEADER_BYTES + self.bytes.len();
+        let entry = record::header(epoch, record)
+            .and_then(|header| Entry::of(&header, &record::lean(&header, record)?, at));
+        let Some(entry) = entry else { return false };
+        self.bytes.extend_from_slice(record);
+        if entry.seq == 0 {
+            self.checkpoint = Some(entry);
+        } else {
+            self.entries.push(entry);
+        }
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+pub(super) fn name_of(number: u32) -> String {
+    format!("{number:08}.seg")
 }
 
 /// Number of a segment's file; `None` for any other file.
-pub(super) fn number_of(path: &Path) -> Option<u32> {
-    let is_segment = path.extension().is_some_and(|extension| extension == "seg");
-    path.file_stem()?.to_str()?.parse().ok().filter(|_| is_segment)
+pub(super) fn number_of(name: &str) -> Option<u32> {
+    name.strip_suffix(".seg")?.parse().ok()
 }
 
-/// Reads a segment. Only the newest one may end in a torn record.
-pub(super) fn scan(number: u32, path: PathBuf, is_newest: bool) -> anyhow::Result<Scan> {
-    let bytes = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let header = epoch_of(&bytes);
-    let mut scan = Scan { number, path, header, records: Vec::new(), damage: None, whole_bytes: 0 };
-    if header.is_none() {
-        scan.note_damage(SEGMENT_HEADER_BYTES.min(bytes.len()) as u64);
-    }
-    scan.walk(&bytes, is_newest);
-    Ok(scan)
-}
-
-impl Scan {
-    fn walk(&mut self, bytes: &[u8], is_newest: bool) {
-        let mut at = SEGMENT_HEADER_BYTES.min(bytes.len());
-        self.whole_bytes = at as u64;
-        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            if let Some(found) = whole_record(rest, at) {
-                at += found.bytes as usize;
-                self.whole_bytes = at as u64;
-                self.note_whole(found);
-                continue;
-            }
-            if is_newest && is_torn(rest) {
-                return;
-            }
-            let next = next_header(rest);
-            self.note_damage(next as u64);
-            at += next;
-        }
-    }
-
-    fn note_whole(&mut self, found: Found) {
-        if let Some(damage) = &mut self.damage {
-            damage.before_closed_ms.get_or_insert(found.closed_ms);
-        }
-        self.records.push(found);
-    }
-
-    fn note_damage(&mut self, bytes: u64) {
-        let after = self.records.last().map(|record| record.closed_ms);
-        let damage = self
-            .damage
-            .get_or_insert_with(|| Damage { after_closed_ms: after, ..Damage::default() });
-        damage.bytes += bytes;
-    }
-}
-
-/// Sets a damaged segment aside under another name; a new one with its whole records takes its place
-/// and its number, since the order of numbers is the order of records.
-pub(super) fn salvage(
-    scan: &mut Scan,
-    epoch: [u8; 16],
-    dir: &Path,
-) -> anyhow::Result<(Segment, Vec<Found>)> {
-    let damaged = File::open(&scan.path)?;
-    let mut bytes = Vec::new();
-    let mut kept = std::mem::take(&mut scan.records);
-    for found in &mut kept {
-        let mut record = vec![0; found.bytes as usize];
-        damaged.read_exact_at(&mut record, u64::from(found.offset))?;
-        found.offset = (SEGMENT_HEADER_BYTES + bytes.len()) as u32;
-        bytes.extend_from_slice(&record);
-    }
-    // A second name first: a crash before the new segment is in place only does this again.
-    match fs::hard_link(&scan.path, scan.path.with_extension("damaged")) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
-        _ => {}
-    }
-    let newest_closed_ms = kept.iter().map(|found| found.closed_ms).max().unwrap_or(0);
-    let segment = Segment::create(dir, scan.number, epoch, Some((&bytes, newest_closed_ms)))?;
-    Ok((segment, kept))
-}
-
-/// Writes a file so that it is there as a whole or not at all, also after a power cut.
-pub(super) fn write_whole(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let unfinished = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .read(true)
-        .write(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&unfinished, path))
-        .and_then(|()| sync_folder(dir));
-    if let Err(error) = written {
-        // A leftover is removed at the next open.
-        let _ = fs::remove_file(&unfinished);
-        return Err(error);
-    }
-    Ok(file)
-}
-
-fn sync_folder(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-fn header(epoch: [u8; 16]) -> Vec<u8> {
+pub(super) fn header(epoch: [u8; 16]) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     codec::put_u32(&mut bytes, VERSION);
     bytes.extend_from_slice(&epoch);
@@ -255,43 +201,12 @@ fn header(epoch: [u8; 16]) -> Vec<u8> {
     bytes
 }
 
-fn epoch_of(bytes: &[u8]) -> Option<[u8; 16]> {
+/// The epoch a segment says it belongs to; `None` when its header cannot be read.
+pub(super) fn epoch_of(bytes: &[u8]) -> Option<[u8; 16]> {
     let covered = bytes.get(..SEGMENT_HEADER_BYTES - 4)?;
     let mut reader = Reader(bytes);
     let (magic, version): ([u8; 8], u32) = (reader.array()?, reader.u32()?);
     let epoch = reader.array()?;
     let crc = reader.u32()?;
     (magic == MAGIC && version == VERSION && crc == crc32fast::hash(covered)).then_some(epoch)
-}
-
-fn whole_record(bytes: &[u8], offset: usize) -> Option<Found> {
-    let header = record::header(bytes)?;
-    let body = record::body(&header, bytes.get(HEADER_BYTES..)?)?;
-    Some(Found {
-        seq: header.seq,
-        offset: u32::try_from(offset).ok()?,
-        bytes: HEADER_BYTES as u32 + header.body_bytes,
-        closed_ms: body.closed_ms,
-        resume: body.resume,
-    })
-}
-
-/// Whether what stands here is the beginning of a record that was never synced: cut short by the end
-/// of the file, or room that was never filled.
-fn is_torn(rest: &[u8]) -> bool {
-    match record::header(rest) {
-        Some(header) => rest.len() <= HEADER_BYTES + header.body_bytes as usize,
-        None => next_header(rest) == rest.len(),
-    }
-}
-
-/// Distance to the next right header, or to the end.
-fn next_header(rest: &[u8]) -> usize {
-    let finder = memmem::Finder::new(&record::MARK);
-    let behind = rest.get(1..).unwrap_or_default();
-    finder
-        .find_iter(behind)
-        .map(|at| at + 1)
-        .find(|at| rest.get(*at..).and_then(record::header).is_some())
-        .unwrap_or(rest.len())
 }

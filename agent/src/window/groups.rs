@@ -6,10 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use pantau_proto::sketch::Sketch;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{GROUPS_MAX, start_of_hour};
+use super::GROUPS_MAX;
 use crate::domain::{ErrorGroup, Gap, GapReason, Origin, QueryGroup};
 
 /// Template of the groups that hold the remainder.
@@ -27,8 +26,6 @@ pub(super) struct Groups {
     queries: Vec<Arc<QueryGroup>>,
     query_index: HashMap<Arc<QueryGroup>, usize>,
     queries_shed: Shed,
-    /// By query and first minute of the UTC hour.
-    sketches: BTreeMap<(usize, i64), HourSketch>,
     text_bytes: usize,
 }
 
@@ -36,12 +33,6 @@ pub(super) struct Groups {
 struct Shed {
     kinds: HashSet<u64>,
     events: u64,
-}
-
-struct HourSketch {
-    sketch: Sketch,
-    first_minute: i64,
-    last_minute: i64,
 }
 
 impl Groups {
@@ -77,14 +68,9 @@ impl Groups {
         }
     }
 
-    /// Adds one duration to the query's sketch of that hour.
-    pub(super) fn sketch(&mut self, query: usize, minute: i64, us: u64) {
-        let hour = self.sketches.entry((query, start_of_hour(minute))).or_insert_with(|| {
-            HourSketch { sketch: Sketch::default(), first_minute: minute, last_minute: minute }
-        });
-        hour.sketch.add(us);
-        hour.first_minute = hour.first_minute.min(minute);
-        hour.last_minute = hour.last_minute.max(minute);
+    /// The query of an index.
+    pub(super) fn query_at(&self, index: usize) -> Option<&Arc<QueryGroup>> {
+        self.queries.get(index)
     }
 
     pub(super) fn errors(&self) -> Vec<Arc<ErrorGroup>> {
@@ -93,15 +79,6 @@ impl Groups {
 
     pub(super) fn queries(&self) -> Vec<Arc<QueryGroup>> {
         self.queries.clone()
-    }
-
-    /// Query, first minute, minutes covered, sketch.
-    pub(super) fn sketches(&self) -> Vec<(usize, i64, u32, Sketch)> {
-        let list = self.sketches.iter().map(|((query, _), hour)| {
-            let minutes = (hour.last_minute - hour.first_minute + 1) as u32;
-            (*query, hour.first_minute, minutes, hour.sketch.clone())
-        });
-        list.collect()
     }
 
     /// Declares what was counted under "others".

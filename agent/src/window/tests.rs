@@ -4,7 +4,10 @@ use super::{
 };
 use pantau_proto::limits::MESSAGE_BYTES_MAX;
 
-use crate::domain::{FileIdentity, GapReason};
+use crate::{
+    domain::{FileIdentity, GapReason},
+    spool::Names,
+};
 
 const NOW_MS: i64 = 1_795_300_000_000;
 
@@ -58,11 +61,12 @@ fn an_event_without_a_credible_time_counts_now_and_as_estimated() {
 fn the_position_moves_with_the_counts_and_stays_when_the_window_closes() {
     let mut window = window();
     window.count(&place("play", 1), vec![error_entry(7, NOW_MS, 120)], NOW_MS);
-    window.reset();
+    let told = window.content(NOW_MS).content.positions;
+    assert_eq!((told[0].offset, told[0].last_event_ms), (120, NOW_MS));
+    window.reset(NOW_MS);
     let closed = window.content(NOW_MS);
     assert!(closed.content.minutes.is_empty());
-    assert_eq!(closed.content.positions[0].offset, 120);
-    assert_eq!(closed.content.positions[0].last_event_ms, NOW_MS);
+    assert_eq!(closed.progress[0].files, told);
 }
 
 #[test]
@@ -118,16 +122,54 @@ fn queries_beyond_the_limit_keep_their_calls_and_time() {
 }
 
 #[test]
-fn sketches_never_cross_an_hour() {
+fn durations_of_a_quarter_travel_once_when_it_is_over_and_counts_each_time() {
     let mut window = window();
-    let hour_ms = 3_600_000;
-    let start = NOW_MS - NOW_MS % hour_ms;
-    let entries = [0, 59 * 60_000, hour_ms].map(|at| query_entry(7, start + at, 350));
-    window.count(&place("postgres", 1), entries.into(), start + hour_ms);
-    let sketches = window.content(start + hour_ms).content.sketches;
-    let spans: Vec<(i64, u32, u64)> =
-        sketches.iter().map(|(_, first, minutes, s)| (*first, *minutes, s.count())).collect();
-    assert_eq!(spans, [(start / 60_000, 60, 2), (start / 60_000 + 60, 1, 1)]);
+    let quarter_ms = 15 * 60_000;
+    let start = NOW_MS - NOW_MS % quarter_ms;
+    let mut closed_at = |at_ms: i64| {
+        window.count(&place("postgres", 1), vec![query_entry(7, start, 350)], at_ms);
+        let content = window.content(at_ms).content;
+        window.reset(at_ms);
+        let calls: u64 = content.minutes[0].queries.iter().map(|(_, count)| count.calls).sum();
+        (calls, content.sketches.iter().map(|(_, _, sketch)| sketch.count()).sum())
+    };
+    assert_eq!(closed_at(start), (1, 0));
+    assert_eq!(closed_at(start + quarter_ms - 1), (1, 0));
+    assert_eq!(closed_at(start + quarter_ms), (1, 3));
+    assert_eq!(closed_at(start + quarter_ms + 1), (1, 1));
+}
+
+#[test]
+fn a_restart_goes_on_with_the_open_quarter_and_declares_what_it_cannot_read() {
+    let quarter_ms = 15 * 60_000;
+    let mut before = window();
+    before.count(&place("postgres", 1), vec![query_entry(7, NOW_MS, 350)], NOW_MS);
+    let open = before.content(NOW_MS).open;
+    let resumed = |open: &[u8]| {
+        let mut after = window();
+        after.resume(open, &[query_group(7)], NOW_MS);
+        after.content(NOW_MS + quarter_ms).content
+    };
+    assert_eq!(resumed(&open).sketches, before.content(NOW_MS + quarter_ms).content.sketches);
+    assert_eq!(resumed(&open).gaps, []);
+    assert_eq!(resumed(&open[..open.len() - 1]).gaps[0].reason, GapReason::SpoolLost);
+}
+
+#[test]
+fn facts_of_a_cluster_travel_when_they_are_news() {
+    let mut window = window();
+    let facts = |version: &str| DatabaseFacts {
+        cluster: "utama".to_owned(),
+        version: version.to_owned(),
+        ..DatabaseFacts::default()
+    };
+    let mut told = |version| {
+        window.set_facts(facts(version));
+        let told = window.content(NOW_MS).content.database_facts;
+        window.reset(NOW_MS);
+        told.len()
+    };
+    assert_eq!(["15.18", "15.18", "15.19"].map(&mut told), [1, 0, 1]);
 }
 
 #[test]
@@ -144,6 +186,21 @@ fn the_newest_occurrence_is_the_exemplar_and_at_most_sixteen_error_ids_go_with_i
     window.count(&place("play", 1), entries.collect(), NOW_MS);
     let (_, at_ms, text, ids) = window.content(NOW_MS).content.exemplars.remove(0);
     assert_eq!((at_ms, text.as_str(), ids.len()), (NOW_MS, "occurrence 0", 16));
+}
+
+#[test]
+fn the_text_of_a_group_travels_once_in_six_hours_and_error_ids_each_time() {
+    let mut window = window();
+    let mut told = |at_ms: i64| {
+        window.count(&place("play", 1), vec![error_entry(7, at_ms, 10)], at_ms);
+        let (_, _, text, ids) = window.content(at_ms).content.exemplars.remove(0);
+        window.reset(at_ms);
+        (text.is_empty(), ids.len())
+    };
+    let later = NOW_MS + EXEMPLAR_EVERY_MS;
+    let times = [NOW_MS, NOW_MS + 60_000, later - 1, later, later + 1, later - 60_000];
+    let texts = [(false, 1), (true, 1), (true, 1), (false, 1), (true, 1), (false, 1)];
+    assert_eq!(times.map(&mut told), texts);
 }
 
 #[test]
@@ -208,7 +265,8 @@ fn a_window_that_cannot_close_for_a_month_still_fits_one_message() {
     let counts = content.minutes.iter().flat_map(|m| &m.queries);
     let calls: u64 = counts.map(|(_, count)| count.calls).sum();
     assert_eq!(calls, 9 * GROUPS_MAX as u64 * hours as u64);
-    assert!(crate::ship::encode(&content).unwrap().len() < MESSAGE_BYTES_MAX);
+    let payload = crate::ship::encode(&content, NOW_MS, &mut Names::default()).unwrap();
+    assert!(payload.data.len() + payload.exemplars.len() < MESSAGE_BYTES_MAX);
     assert!(
         content.minutes.iter().map(|m| m.queries.len()).sum::<usize>() < 2 * COUNTS_BY_HOUR_MAX
     );

@@ -3,8 +3,8 @@
 pub mod alert;
 pub mod availability;
 pub mod batch;
-pub mod identity;
 pub mod definition;
+pub mod identity;
 pub mod period;
 pub mod summary;
 pub mod text;

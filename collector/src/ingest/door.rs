@@ -17,9 +17,9 @@ use super::{
     answers::{Answers, STILL_ALIVE_AFTER},
     commit::{Outcome, Queue},
     floor::Floor,
+    live::Told,
     machines::Machine,
     visitor::Visitor,
-    live::Told,
     wire::{Batch, FromAgent, Malformed, Reason, Refusal, ToAgent},
 };
 use crate::domain::{

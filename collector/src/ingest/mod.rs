@@ -7,17 +7,17 @@
 
 mod accept;
 mod admission;
-mod attempts;
-mod link;
-mod machines;
 mod answers;
+mod attempts;
 #[cfg(test)]
 mod backlog_tests;
 mod commit;
 mod door;
 mod floor;
 mod flow;
+mod link;
 mod live;
+mod machines;
 mod ranges;
 mod server;
 #[cfg(test)]

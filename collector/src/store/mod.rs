@@ -27,9 +27,9 @@ mod waiting;
 
 pub use agents::Registered;
 pub use batches::SaveOutcome;
-pub use identity::Issue;
 pub use coding::Coding;
 pub use fold::{FoldReport, Pending};
+pub use identity::Issue;
 pub use reports::{NewReport, ReportHead, SavedReport};
 
 use std::time::Duration;

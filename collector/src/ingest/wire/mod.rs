@@ -2,10 +2,10 @@
 //! refused by name. Nothing else in the collector imports the generated types.
 
 mod bounds;
-pub mod enrolment;
 mod coding;
 mod columns;
 mod define;
+pub mod enrolment;
 mod inflate;
 mod lost;
 mod raw;

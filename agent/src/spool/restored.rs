@@ -1,0 +1,130 @@
+//! What a Welcome says about this spool, and how batches of a restored copy are dropped.
+
+use std::io;
+
+use super::{
+    Spool,
+    ranges::Ranges,
+    record::{self, Resume, Tail},
+    runs::{self, Hit, Run},
+    seal::Fate,
+    segment::{Entry, Segment},
+    write::checkpoint,
+};
+use crate::domain::{Gap, GapReason};
+
+/// What the numbers that a collector has stored say about a spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All of them are this spool's.
+    Fine,
+    /// Some were never used by this spool: it is a copy of an older state of itself.
+    Restored,
+}
+
+/// What [`Spool::drop_run`] did.
+#[derive(Clone, Debug)]
+pub struct Dropped {
+    /// Batches dropped; their gap is among the news.
+    pub batches: u64,
+    /// Where work stood when the first of them began: for logs whose position at the collector does
+    /// not hold.
+    pub resume: Resume,
+}
+
+impl Spool {
+    /// What the numbers stored by the collector say about this spool; asked at each Welcome, before
+    /// anything is sent.
+    pub fn judge(&mut self, stored: &Ranges) -> Verdict {
+        self.hit = runs::hit(&self.runs, self.highest, stored);
+        if self.hit.is_some() { Verdict::Restored } else { Verdict::Fine }
+    }
+
+    /// A Welcome found nothing amiss, or what it found was put right. The next append writes this down,
+    /// together with the positions that were adopted: a crash before it leads to the same judgement again.
+    pub fn confirm(&mut self) {
+        self.runs.clear();
+        (self.hit, self.confirmed_to) = (None, self.highest);
+    }
+
+    /// After [`Verdict::Restored`]: drops the batches that a restored copy has closed, since they count
+    /// again what the collector has.
+    ///
+    /// Errors: the disk; it may be tried again.
+    pub fn drop_run(&mut self, now_ms: i64) -> io::Result<Dropped> {
+        let hit = self.hit.ok_or(io::ErrorKind::InvalidInput)?;
+        let (before, resume) = match hit {
+            Hit::Run(run) => (run.before, self.resume_at(run.before)?),
+            Hit::Beyond => (self.confirmed_to.max(self.marks.sent_to()), self.resume.clone()),
+        };
+        let victims: Vec<Entry> = self
+            .entries_after(before)
+            .filter(|entry| self.is_victim(entry, before))
+            .copied()
+            .collect();
+        self.begin_behind(before, &resume, now_ms)?;
+        for at in (0..self.segments.len() - 1).rev() {
+            self.drop_in(at, before)?;
+        }
+        self.declare_dropped(&victims, now_ms);
+        Ok(Dropped { batches: victims.len() as u64, resume })
+    }
+
+    /// What is stored stays, and what left in a bundle: whoever has it may import it.
+    fn is_victim(&self, entry: &Entry, before: u64) -> bool {
+        entry.seq > before
+            && !self.settled.contains(entry.seq)
+            && !self.marks.is_exported(entry.seq)
+    }
+
+    fn drop_in(&mut self, at: usize, before: u64) -> io::Result<()> {
+        let entries = self.segments.get(at).into_iter().flat_map(|segment| &segment.entries);
+        if !entries.into_iter().any(|entry| self.is_victim(entry, before)) {
+            return Ok(());
+        }
+        let fate = |spool: &Spool, entry: &Entry| match spool.is_victim(entry, before) {
+            true => Fate::Drop,
+            false => spool.fate(at, entry),
+        };
+        self.rewrite(at, fate).map(|_| ())
+    }
+
+    /// What the record of that number says; what is known now where it is lost.
+    fn resume_at(&self, seq: u64) -> io::Result<Resume> {
+        let found = self.segments.iter().find_map(|segment| Some((segment, segment.find(seq)?)));
+        let Some((segment, entry)) = found else { return Ok(self.resume.clone()) };
+        let bytes = segment.read(self.disk.as_ref(), entry)?;
+        let tail = record::header(self.epoch, &bytes).and_then(|h| record::tail(&h, &bytes));
+        Ok(tail.map_or_else(|| self.resume.clone(), |tail| tail.resume))
+    }
+
+    /// A new segment that says to go on from `resume`, and that this is not confirmed yet.
+    fn begin_behind(&mut self, before: u64, resume: &Resume, now_ms: i64) -> io::Result<()> {
+        let mut unconfirmed = self.runs.clone();
+        unconfirmed.retain(|run| run.before < before);
+        unconfirmed.push(Run { before, first: self.next });
+        let declared_to = self.pending.declared_to();
+        let tail = Tail { runs: unconfirmed.clone(), declared_to, resume: resume.clone() };
+        let contents = checkpoint(self.epoch, &tail, self.names.last(), now_ms);
+        let number = self.next_number();
+        let segment = Segment::create(self.disk.as_ref(), number, self.epoch, contents)?;
+        self.segments.push_back(segment);
+        self.must_begin_segment = false;
+        self.runs = unconfirmed;
+        self.resume.clone_from(resume);
+        Ok(())
+    }
+
+    fn declare_dropped(&mut self, victims: &[Entry], now_ms: i64) {
+        let Some(first) = victims.first() else { return };
+        self.declare(Gap {
+            source: "spool".to_owned(),
+            from_ms: first.closed_ms.min(now_ms),
+            to_ms: now_ms,
+            reason: GapReason::Restored,
+            detail: "this machine or its spool was restored from an older copy; what was sampled since is lost"
+                .to_owned(),
+            amount: victims.len() as u64,
+        });
+    }
+}
