@@ -40,7 +40,9 @@ fn with_exemplars(spool: &mut Spool, n: u64) -> Result<u64, AppendError> {
 fn exemplars_go_before_minutes_and_their_loss_is_declared() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = open_joining(dir.path());
-    (1..=300).for_each(|n| drop(with_exemplars(&mut spool, n).unwrap()));
+    for n in 1..=300 {
+        with_exemplars(&mut spool, n).unwrap();
+    }
     assert!(spool.bytes() <= 1 << 20);
     let (first, last) = (spool.read(1).unwrap().unwrap(), spool.read(300).unwrap().unwrap());
     assert_eq!((first.exemplars.len(), first.exemplars_count, first.exemplars_shed), (0, 0, 2));
@@ -56,7 +58,7 @@ fn exemplars_go_before_minutes_and_their_loss_is_declared() {
 fn minutes_are_merged_to_hours_and_no_batch_is_lost_or_doubled() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = open_joining(dir.path());
-    (1..=2_000).for_each(|n| drop(append(&mut spool, n, 2_000).unwrap()));
+    append_all(&mut spool, 1..=2_000, 2_000);
     assert!(spool.bytes() <= 1 << 20);
     assert_eq!(all_numbers(&spool), (1..=2_000).collect::<Vec<_>>());
     let first = spool.read(59).unwrap().unwrap();
@@ -70,18 +72,18 @@ fn minutes_are_merged_to_hours_and_no_batch_is_lost_or_doubled() {
 fn a_batch_that_may_be_with_somebody_is_never_merged_also_after_a_crash() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = open_joining(dir.path());
-    (1..=400).for_each(|n| drop(append(&mut spool, n, 2_000).unwrap()));
+    append_all(&mut spool, 1..=400, 2_000);
     spool.to_send(3).unwrap();
     spool.mark_exported(310, 311).unwrap();
     drop(spool);
     let mut spool = open_joining(dir.path());
-    (401..=1_500).for_each(|n| drop(append(&mut spool, n, 2_000).unwrap()));
+    append_all(&mut spool, 401..=1_500, 2_000);
     for seq in [1, 2, 3, 310, 311] {
         assert_eq!(spool.read(seq).unwrap().unwrap().merged, 0, "{seq}");
     }
     assert_eq!(all_numbers(&spool), (1..=1_500).collect::<Vec<_>>());
     spool.set_stored(Ranges::default());
-    (1_501..=2_500).for_each(|n| drop(append(&mut spool, n, 2_000).unwrap()));
+    append_all(&mut spool, 1_501..=2_500, 2_000);
     assert!(spool.read(3).unwrap().is_none(), "a Welcome has settled that it is not stored");
     assert_eq!(spool.read(310).unwrap().unwrap().merged, 0, "a bundle may be imported at any time");
     assert_eq!(all_numbers(&spool), (1..=2_500).collect::<Vec<_>>());
