@@ -47,7 +47,7 @@ struct State {
 }
 
 #[derive(Clone, Default)]
-struct FakeDisk(Arc<Mutex<State>>);
+pub(super) struct FakeDisk(Arc<Mutex<State>>);
 
 /// How much of a call is done.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -222,6 +222,18 @@ impl Disk for FakeDisk {
     }
 }
 
+/// A spool on that disk.
+pub(super) fn open_on(
+    disk: &FakeDisk,
+    bytes_max: u64,
+    condense: Condense,
+) -> anyhow::Result<Opened> {
+    let settings =
+        SpoolSettings { dir: "/spool".into(), bytes_max, grace: Duration::from_secs(7 * 86_400) };
+    let machine = owner::machine("0af1", "");
+    open::load(&settings, condense, Box::new(disk.clone()), machine, 0)
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Act {
     /// A batch of so many bytes.
@@ -274,14 +286,7 @@ impl World {
 
     fn open(&mut self) -> io::Result<()> {
         self.spool = None;
-        let settings = SpoolSettings {
-            dir: "/spool".into(),
-            bytes_max: SPOOL_BYTES_MIN,
-            grace: Duration::from_secs(3_600),
-        };
-        let machine = owner::machine("0af1", "");
-        let opened =
-            open::load(&settings, super::pressed::join, Box::new(self.disk.clone()), machine, 0);
+        let opened = open_on(&self.disk, SPOOL_BYTES_MIN, super::pressed::join);
         let opened = opened.map_err(io::Error::other)?;
         // What the test itself reads does not count.
         let (fault, calls) = self.disk.pause();
