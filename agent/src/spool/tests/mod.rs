@@ -489,6 +489,9 @@ fn a_spool_of_another_machine_is_refused_with_what_to_do() {
 }
 
 proptest::proptest! {
+    // Each case syncs to disk some twenty times.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
     #[test]
     fn no_bytes_make_the_spool_panic(bytes in proptest::collection::vec(0u8..255, 0..300)) {
         let dir = spool_of(1);
