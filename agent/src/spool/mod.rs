@@ -186,6 +186,8 @@ impl Spool {
     pub fn set_stored(&mut self, stored: Ranges) {
         self.settled.set_stored(stored);
         self.marks.settle_sent();
+        // What was not merged because it might be stored may be merged now.
+        self.segments.iter_mut().for_each(|segment| segment.is_condensed = false);
         self.keep_settled();
     }
 

@@ -50,12 +50,19 @@ fn draft(n: u64) -> Draft {
 }
 
 fn payload(n: u64, bytes: usize) -> Payload {
-    let data = n.to_le_bytes().into_iter().cycle().take(bytes).collect();
+    let mut data = n.to_le_bytes().repeat(bytes.div_ceil(8));
+    data.truncate(bytes);
     Payload { data, ..Payload::default() }
 }
 
 fn append(spool: &mut Spool, n: u64, bytes: usize) -> Result<u64, AppendError> {
     spool.append(&draft(n), |_| Ok(payload(n, bytes)), 0)
+}
+
+fn append_all(spool: &mut Spool, numbers: std::ops::RangeInclusive<u64>, bytes: usize) {
+    for n in numbers {
+        append(spool, n, bytes).unwrap();
+    }
 }
 
 fn refuse(_: &[Stored]) -> io::Result<Payload> {
@@ -432,9 +439,7 @@ fn a_folder_deleted_while_the_agent_runs_begins_a_new_epoch_at_the_positions_in_
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("spool");
     let mut spool = open(&folder).spool;
-    (1..=3).for_each(|n| {
-        append(&mut spool, n, 100).unwrap();
-    });
+    append_all(&mut spool, 1..=3, 100);
     spool.add_stored(1, 1);
     let old = spool.epoch();
     fs::remove_dir_all(&folder).unwrap();
@@ -484,6 +489,9 @@ fn a_spool_of_another_machine_is_refused_with_what_to_do() {
 }
 
 proptest::proptest! {
+    // Each case syncs to disk some twenty times.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
     #[test]
     fn no_bytes_make_the_spool_panic(bytes in proptest::collection::vec(0u8..255, 0..300)) {
         let dir = spool_of(1);

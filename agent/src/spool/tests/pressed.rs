@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    faults::{FakeDisk, open_on},
+    *,
+};
 
 /// Concatenates: what was merged can be told from what it became.
 pub(super) fn join(batches: &[Stored]) -> io::Result<Payload> {
@@ -8,8 +11,8 @@ pub(super) fn join(batches: &[Stored]) -> io::Result<Payload> {
     Ok(Payload { data, ..Payload::default() })
 }
 
-fn open_joining(dir: &Path) -> Spool {
-    Spool::open(&settings(dir), join, 0).unwrap().spool
+fn open_joining(disk: &FakeDisk) -> Spool {
+    open_on(disk, 1 << 20, join).unwrap().spool
 }
 
 /// Which batches a record stands for, by its data.
@@ -38,11 +41,11 @@ fn with_exemplars(spool: &mut Spool, n: u64) -> Result<u64, AppendError> {
 
 #[test]
 fn exemplars_go_before_minutes_and_their_loss_is_declared() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut spool = open_joining(dir.path());
-    (1..=300).for_each(|n| {
+    let disk = FakeDisk::default();
+    let mut spool = open_joining(&disk);
+    for n in 1..=300 {
         with_exemplars(&mut spool, n).unwrap();
-    });
+    }
     assert!(spool.bytes() <= 1 << 20);
     let (first, last) = (spool.read(1).unwrap().unwrap(), spool.read(300).unwrap().unwrap());
     assert_eq!((first.exemplars.len(), first.exemplars_count, first.exemplars_shed), (0, 0, 2));
@@ -56,42 +59,34 @@ fn exemplars_go_before_minutes_and_their_loss_is_declared() {
 
 #[test]
 fn minutes_are_merged_to_hours_and_no_batch_is_lost_or_doubled() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut spool = open_joining(dir.path());
-    (1..=2_000).for_each(|n| {
-        append(&mut spool, n, 2_000).unwrap();
-    });
+    let disk = FakeDisk::default();
+    let mut spool = open_joining(&disk);
+    append_all(&mut spool, 1..=2_000, 2_000);
     assert!(spool.bytes() <= 1 << 20);
     assert_eq!(all_numbers(&spool), (1..=2_000).collect::<Vec<_>>());
     let first = spool.read(59).unwrap().unwrap();
     assert_eq!((first.merged, first.first_minute, first.last_minute), (58, 1, 60));
     assert_eq!(spool.take_news().gaps[0].reason, GapReason::Merged);
     drop(spool);
-    assert_eq!(all_numbers(&open_joining(dir.path())), (1..=2_000).collect::<Vec<_>>());
+    assert_eq!(all_numbers(&open_joining(&disk)), (1..=2_000).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_batch_that_may_be_with_somebody_is_never_merged_also_after_a_crash() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut spool = open_joining(dir.path());
-    (1..=400).for_each(|n| {
-        append(&mut spool, n, 2_000).unwrap();
-    });
+    let disk = FakeDisk::default();
+    let mut spool = open_joining(&disk);
+    append_all(&mut spool, 1..=400, 2_000);
     spool.to_send(3).unwrap();
     spool.mark_exported(310, 311).unwrap();
     drop(spool);
-    let mut spool = open_joining(dir.path());
-    (401..=1_500).for_each(|n| {
-        append(&mut spool, n, 2_000).unwrap();
-    });
+    let mut spool = open_joining(&disk);
+    append_all(&mut spool, 401..=1_500, 2_000);
     for seq in [1, 2, 3, 310, 311] {
         assert_eq!(spool.read(seq).unwrap().unwrap().merged, 0, "{seq}");
     }
     assert_eq!(all_numbers(&spool), (1..=1_500).collect::<Vec<_>>());
     spool.set_stored(Ranges::default());
-    (1_501..=2_500).for_each(|n| {
-        append(&mut spool, n, 2_000).unwrap();
-    });
+    append_all(&mut spool, 1_501..=2_500, 2_000);
     assert!(spool.read(3).unwrap().is_none(), "a Welcome has settled that it is not stored");
     assert_eq!(spool.read(310).unwrap().unwrap().merged, 0, "a bundle may be imported at any time");
     assert_eq!(all_numbers(&spool), (1..=2_500).collect::<Vec<_>>());
@@ -99,8 +94,8 @@ fn a_batch_that_may_be_with_somebody_is_never_merged_also_after_a_crash() {
 
 #[test]
 fn settled_batches_go_before_anything_is_lost() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut spool = open_joining(dir.path());
+    let disk = FakeDisk::default();
+    let mut spool = open_joining(&disk);
     for n in 1..=600 {
         let seq = with_exemplars(&mut spool, n).unwrap();
         // All but each tenth, as after a bundle that was imported.
@@ -118,23 +113,16 @@ fn a_month_of_the_reference_server_takes_less_than_64_mb() {
     let log =
         SourceProgress { source: "play".into(), not_before_ms: Some(1), files: vec![position; 5] };
     let resume = Resume { progress: vec![log; 4], open: vec![5; 12_000] };
-    let dir = tempfile::tempdir().unwrap();
-    let mut spool =
-        Spool::open(&SpoolSettings { bytes_max: 512 << 20, ..settings(dir.path()) }, refuse, 0)
-            .unwrap()
-            .spool;
-    // A day, since each record is synced; the rest is more of the same sealed segments.
-    let mut sealed = Vec::new();
-    for n in 1..=1_440 {
+    let disk = FakeDisk::default();
+    let mut spool = open_on(&disk, 512 << 20, refuse).unwrap().spool;
+    // Two days; the rest is more of the same sealed segments.
+    for n in 1..=2 * 1_440 {
         let draft = Draft { resume: resume.clone(), ..draft(n) };
         spool.append(&draft, |_| Ok(payload(n, 860)), 0).unwrap();
-        let lean: u64 = spool.segments.iter().rev().skip(1).map(|segment| segment.bytes).sum();
-        let count = spool.segments.iter().rev().skip(1).map(|segment| segment.entries.len()).sum();
-        sealed.push((lean, count));
     }
-    let (lean, count): (u64, usize) = *sealed.last().unwrap();
-    let active = spool.segments.back().unwrap().bytes.max(ACTIVE_BYTES_MAX);
-    let month = lean * 43_200 / count as u64 + active;
-    println!("{lean} bytes of {count} sealed records, {month} bytes a month");
-    assert!(month < 64_000_000, "{month}");
+    let sealed = || spool.segments.iter().rev().skip(1);
+    let lean: u64 = sealed().map(|segment| segment.bytes).sum();
+    let count: usize = sealed().map(|segment| segment.entries.len()).sum();
+    let month = lean * 43_200 / count as u64 + ACTIVE_BYTES_MAX;
+    assert!(month < 64_000_000, "{lean} bytes of {count} sealed records: {month} bytes a month");
 }

@@ -118,9 +118,9 @@ fn a_damaged_last_record_that_the_collector_has_lies_in_a_hole() {
 fn a_copy_of_a_running_machine_drops_what_it_has_not_sent() {
     let dir = spool_of(0);
     let mut spool = open(dir.path()).spool;
-    (1..=4).for_each(|n| drop(append(&mut spool, n, 100).unwrap()));
+    append_all(&mut spool, 1..=4, 100);
     spool.confirm();
-    (5..=8).for_each(|n| drop(append(&mut spool, n, 100).unwrap()));
+    append_all(&mut spool, 5..=8, 100);
     spool.to_send(5).unwrap();
     assert_eq!(spool.judge(&stored(9)), Verdict::Restored);
     let dropped = spool.drop_run(900).unwrap();
