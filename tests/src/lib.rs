@@ -2,6 +2,7 @@
 //! what they made of it. Everything runs as an unprivileged user, on free loopback ports, in a folder
 //! that goes away.
 
+pub mod disk;
 pub mod scratch;
 
 pub mod play;
@@ -17,6 +18,8 @@ pub mod browser;
 pub mod mail;
 pub mod recorder;
 pub mod webhook;
+
+pub mod torture;
 
 use std::{future::Future, time::Duration};
 
