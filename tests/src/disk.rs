@@ -1,11 +1,6 @@
 //! A disk that can be full.
 
-use std::{
-    fs::File,
-    io::Write,
-    path::PathBuf,
-    process::Command,
-};
+use std::{fs::File, io::Write, path::PathBuf, process::Command};
 
 use anyhow::Result;
 

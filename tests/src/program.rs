@@ -21,9 +21,9 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     // A test lies in target/<profile>/deps, a program in target/<profile>.
     let mut beside = test.ancestors().skip(1).take(2).map(|folder| folder.join(name));
-    beside
-        .find(|path| path.is_file())
-        .with_context(|| format!("{name} is not built; run `make build`, which builds the programs"))
+    beside.find(|path| path.is_file()).with_context(|| {
+        format!("{name} is not built; run `make build`, which builds the programs")
+    })
 }
 
 impl Program {

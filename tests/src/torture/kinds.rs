@@ -92,7 +92,8 @@ pub const KINDS: &[Kind] = &[
     play("ADP tidak menjawab", Role::Plain, |n| play::block(4, n).into_bytes()),
     play("dokumen kepanjangan", Role::Odd, long),
     play("bukan huruf UTF", Role::Odd, |n| {
-        [b"ERROR ~ nama \xe9\xff\xfe bukan huruf UTF pada baris ", n.to_string().as_bytes()].concat()
+        [b"ERROR ~ nama \xe9\xff\xfe bukan huruf UTF pada baris ", n.to_string().as_bytes()]
+            .concat()
     }),
     play("penanda akhir", Role::End, |n| format!("ERROR ~ penanda akhir {n}").into_bytes()),
     postgres("duplicate key", Role::Plain, |n| {
@@ -117,9 +118,10 @@ pub const KINDS: &[Kind] = &[
     postgres("deadlock detected", Role::End, |_| b"ERROR:  deadlock detected".to_vec()),
 ];
 
-/// From a few kilobytes to more than the tail keeps of a line.
+/// Up to more than the tail reads of a line; each longer than what is kept of any message, so that all
+/// are one.
 fn long(n: u64) -> Vec<u8> {
-    let filling = "lampiran ".repeat(500 + (n % 5) as usize * 37_000);
+    let filling = "lampiran ".repeat(15_000 + (n % 5) as usize * 34_000);
     format!("ERROR ~ dokumen kepanjangan {filling}").into_bytes()
 }
 

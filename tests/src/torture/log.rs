@@ -61,9 +61,9 @@ impl Log {
         let path = seen.join(settings_name(self.plan.layout));
         let format = match self.plan.format {
             Format::Play => "format = \"play\"".to_owned(),
-            Format::Postgres => format!(
-                "format = \"postgres-stderr\"\ncluster = \"utama\"\nprefix = \"{PREFIX}\""
-            ),
+            Format::Postgres => {
+                format!("format = \"postgres-stderr\"\ncluster = \"utama\"\nprefix = \"{PREFIX}\"")
+            }
         };
         format!(
             "[[log]]\nkey = \"{}\"\npath = \"{}\"\n{format}\nzone = \"{ZONE}\"\n\

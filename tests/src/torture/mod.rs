@@ -27,17 +27,17 @@ use anyhow::{Context, Result};
 use tokio::time::{Instant, sleep};
 
 use crate::scratch::Scratch;
-pub use oracle::Verdict;
-pub use plan::Plan;
-pub use theme::{THEMES, Theme};
 use kinds::Role;
 use oracle::Answer;
+pub use oracle::Verdict;
 use plan::LogPlan;
+pub use plan::Plan;
+pub use theme::{THEMES, Theme};
 use world::{Impossible, World};
 
 /// How long a healed pair may take until all is counted: the agent's longest waits after a fault of a
 /// few seconds, and a busy machine.
-const QUIET_MAX: Duration = Duration::from_secs(30);
+const QUIET_MAX: Duration = Duration::from_secs(60);
 /// Between two questions to the collector.
 const ASK_INTERVAL: Duration = Duration::from_millis(250);
 /// A spool that was destroyed may skip what is written before the agent has noticed; until its mark is
@@ -62,7 +62,8 @@ pub struct Outcome {
 impl Outcome {
     /// Whether nothing is wrong.
     pub fn is_right(&self) -> bool {
-        matches!(self.verdict, Ok(Verdict::Exact | Verdict::Declared(_))) || self.skipped().is_some()
+        matches!(self.verdict, Ok(Verdict::Exact | Verdict::Declared(_)))
+            || self.skipped().is_some()
     }
 
     /// Why it could not be run on this machine.

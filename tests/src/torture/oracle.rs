@@ -20,6 +20,8 @@ pub struct Oracle {
     unconfirmed: BTreeMap<FileKey, Tally>,
     /// What was destroyed before it was known to be counted: it may be missing, and then a gap says so.
     at_risk: Tally,
+    /// Something was taken from the agent that it cannot have known to be counted: it may say so.
+    may_declare: bool,
 }
 
 /// What the collector says.
@@ -58,6 +60,7 @@ impl Oracle {
 
     /// This file is no more.
     pub fn destroyed(&mut self, file: FileKey) {
+        self.may_declare = true;
         for (mark, count) in self.unconfirmed.remove(&file).unwrap_or_default() {
             *self.at_risk.entry(mark).or_default() += count;
         }
@@ -65,8 +68,14 @@ impl Oracle {
 
     /// Wherever it lies: what is not counted yet may never be.
     pub fn all_destroyed(&mut self) {
+        self.may_declare = true;
         let files: Vec<FileKey> = self.unconfirmed.keys().copied().collect();
         files.into_iter().for_each(|file| self.destroyed(file));
+    }
+
+    /// Samples of a restored machine are lost, which is declared; lines are not.
+    pub fn may_declare(&mut self) {
+        self.may_declare = true;
     }
 
     /// The collector has counted all.
@@ -84,7 +93,7 @@ impl Oracle {
         answer.counted.iter().any(|(mark, count)| *count > of(&self.written, mark))
     }
 
-    /// Whether anything may be missing.
+    /// Whether any line may be missing.
     pub fn may_lose(&self) -> bool {
         !self.at_risk.is_empty()
     }
@@ -132,11 +141,15 @@ impl Oracle {
         if missing > 0 && losses.is_empty() {
             return Some(format!("{missing} entries are missing and no gap says so"));
         }
-        // What a lost file held is declared in bytes; other losses cannot know how much it was.
-        if losses.iter().all(|(reason, ..)| reason == "file_lost") && bytes < bytes_missing {
-            return Some(format!("gaps declare {bytes} bytes, at least {bytes_missing} are missing"));
+        // What is left of a file is declared in bytes, 0 where nobody can know: it grew unseen. Losses
+        // of another kind cannot know how much it was.
+        let is_known = |(reason, amount, _): &&_| reason == "file_lost" && *amount > 0;
+        if losses.iter().all(is_known) && bytes < bytes_missing {
+            return Some(format!(
+                "gaps declare {bytes} bytes, at least {bytes_missing} are missing"
+            ));
         }
-        if missing == 0 && !self.may_lose() && !losses.is_empty() {
+        if missing == 0 && !self.may_declare && !losses.is_empty() {
             return Some(format!("a gap is declared though nothing is missing: {}", losses[0].2));
         }
         None

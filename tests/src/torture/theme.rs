@@ -93,6 +93,11 @@ impl Theme {
         THEMES[(seed % THEMES.len() as u64) as usize]
     }
 
+    /// The least seed of this theme.
+    pub fn first_seed(self) -> u64 {
+        THEMES.iter().position(|theme| *theme == self).unwrap_or(0) as u64
+    }
+
     /// The logs that a run of this theme writes.
     pub fn logs(self, dice: &mut Dice) -> Vec<LogPlan> {
         let app = match self {
@@ -216,15 +221,25 @@ impl Writer<'_> {
         }
     }
 
-    /// Half of the times all is counted before, so that nothing may be lost.
+    /// All is counted before, so that nothing may be lost, or the agent is down, so that it has to say what
+    /// it cannot have seen. (What is written and overwritten between two looks of a running agent leaves
+    /// no trace: nobody can tell.)
     fn begun_anew(&mut self, theme: Theme) {
         let files = if theme == WeekdaysReused { self.dice.between(1, 4) } else { 1 };
+        let is_seen = self.dice.chance(1, 2);
+        if !is_seen {
+            self.steps.push(Step::Kill(AGENT));
+        }
         for _ in 0..files {
-            if self.dice.chance(1, 2) {
+            self.write(OTHER, 15);
+            if is_seen {
                 self.steps.push(Step::Settle);
             }
             self.rotate(OTHER, Rotation::Next);
-            self.write(OTHER, 15);
+        }
+        self.write(OTHER, 15);
+        if !is_seen {
+            self.steps.push(Step::Start(AGENT));
         }
     }
 
@@ -240,14 +255,19 @@ impl Writer<'_> {
         self.steps.push(Step::Start(AGENT));
     }
 
+    /// Of a file that began and ended unseen nobody can tell: it is one that the agent knows.
     fn deleted(&mut self) {
-        self.steps.push(Step::Freeze(AGENT));
+        let (begin, end) = match self.dice.chance(1, 2) {
+            true => (Step::Freeze(AGENT), Step::Thaw(AGENT)),
+            false => (Step::Kill(AGENT), Step::Start(AGENT)),
+        };
+        self.pause(1_200, 2_000);
+        self.steps.push(begin);
         self.write(APP, 15);
         self.rotate(APP, Rotation::Next);
-        self.write(APP, 5);
-        self.rotate(APP, Rotation::Next);
         self.rotate(APP, Rotation::DeleteRolled);
-        self.steps.push(Step::Thaw(AGENT));
+        self.write(APP, 5);
+        self.steps.push(end);
     }
 
     /// A file is deleted once it is counted, and the next may get its inode.
@@ -284,12 +304,8 @@ impl Writer<'_> {
             CollectorFrozen => self.between(Step::Freeze(COLLECTOR), Step::Thaw(COLLECTOR)),
             SpoolDiskFull => self.between(Step::FillDisk(AGENT), Step::FreeDisk(AGENT)),
             StoreDiskFull => self.between(Step::FillDisk(COLLECTOR), Step::FreeDisk(COLLECTOR)),
-            ReadsFail => {
-                self.between(Step::Reads(ReadMode::Failing), Step::Reads(ReadMode::Whole))
-            }
-            ReadsHang => {
-                self.between(Step::Reads(ReadMode::Hanging), Step::Reads(ReadMode::Whole))
-            }
+            ReadsFail => self.between(Step::Reads(ReadMode::Failing), Step::Reads(ReadMode::Whole)),
+            ReadsHang => self.between(Step::Reads(ReadMode::Hanging), Step::Reads(ReadMode::Whole)),
             AgentClock => self.clock(AGENT),
             _ => self.clock(COLLECTOR),
         }
