@@ -19,6 +19,7 @@ pub mod mail;
 pub mod recorder;
 pub mod webhook;
 
+pub mod month;
 pub mod torture;
 
 use std::{future::Future, time::Duration};

@@ -27,10 +27,10 @@ use anyhow::{Context, Result};
 use tokio::time::{Instant, sleep};
 
 use crate::scratch::Scratch;
+pub use dice::Dice;
 use kinds::Role;
 use oracle::Answer;
 pub use oracle::Verdict;
-use plan::LogPlan;
 pub use plan::Plan;
 pub use theme::{THEMES, Theme};
 use world::{Impossible, World};
@@ -38,6 +38,8 @@ use world::{Impossible, World};
 /// How long a healed pair may take until all is counted: the agent's longest waits after a fault of a
 /// few seconds, and a busy machine.
 const QUIET_MAX: Duration = Duration::from_secs(60);
+/// Once the ends of all logs are counted, what does not come for this long comes never.
+const STILL: Duration = Duration::from_secs(8);
 /// Between two questions to the collector.
 const ASK_INTERVAL: Duration = Duration::from_millis(250);
 /// A spool that was destroyed may skip what is written before the agent has noticed; until its mark is
@@ -126,14 +128,21 @@ async fn drive(world: &mut World<'_>, plan: &Plan) -> Result<Verdict> {
     Ok(world.oracle.judge(&answer))
 }
 
-/// Waits until all is counted or declared, or nothing can make it right any more.
+/// Waits until all is counted or declared, or nothing will make it right any more.
 async fn quiet(world: &mut World<'_>, plan: &Plan) -> Result<()> {
     let until = Instant::now() + QUIET_MAX;
     let mut again = Instant::now() + END_AGAIN;
+    let (mut last, mut since) = (Answer::default(), Instant::now());
     while Instant::now() < until {
         // A collector that does not answer yet is asked again.
-        if world.ask().is_ok_and(|answer| is_over(world, plan, &answer)) {
-            return Ok(());
+        if let Ok(answer) = world.ask() {
+            if answer != last {
+                (last, since) = (answer, Instant::now());
+            }
+            let is_still = since.elapsed() >= STILL && is_read_to_the_end(plan, &last);
+            if is_still || is_over(world, plan, &last) {
+                return Ok(());
+            }
         }
         if plan.destroys_spool() && Instant::now() >= again {
             world.oracle.all_destroyed();
@@ -146,15 +155,14 @@ async fn quiet(world: &mut World<'_>, plan: &Plan) -> Result<()> {
 }
 
 fn is_over(world: &World<'_>, plan: &Plan, answer: &Answer) -> bool {
-    if world.oracle.is_exceeded(answer) {
-        return true;
-    }
     let is_right = !matches!(world.oracle.judge(answer), Verdict::Wrong(_));
-    is_right && plan.logs.iter().all(|log| is_read_to_its_end(plan, log, answer))
+    world.oracle.is_exceeded(answer) || (is_right && is_read_to_the_end(plan, answer))
 }
 
-/// All that lies before the mark of the end has been read. Logs of one format share the mark.
-fn is_read_to_its_end(plan: &Plan, log: &LogPlan, answer: &Answer) -> bool {
-    let logs = plan.logs.iter().filter(|other| other.format == log.format).count() as u64;
-    kinds::of(log.format, Role::End).iter().all(|kind| answer.of(kind.mark) >= logs)
+/// All that lies before the mark of the end has been read, in every log. Logs of one format share the mark.
+fn is_read_to_the_end(plan: &Plan, answer: &Answer) -> bool {
+    plan.logs.iter().all(|log| {
+        let logs = plan.logs.iter().filter(|other| other.format == log.format).count() as u64;
+        kinds::of(log.format, Role::End).iter().all(|kind| answer.of(kind.mark) >= logs)
+    })
 }

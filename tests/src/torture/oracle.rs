@@ -25,7 +25,7 @@ pub struct Oracle {
 }
 
 /// What the collector says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// Counts by mark.
     pub counted: Tally,
