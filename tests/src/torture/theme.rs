@@ -228,7 +228,8 @@ impl Writer<'_> {
         let files = if theme == WeekdaysReused { self.dice.between(1, 4) } else { 1 };
         let is_seen = self.dice.chance(1, 2);
         if !is_seen {
-            self.steps.push(Step::Kill(AGENT));
+            // An agent that was never there to see the file cannot miss what it held.
+            self.steps.extend([Step::Settle, Step::Kill(AGENT)]);
         }
         for _ in 0..files {
             self.write(OTHER, 15);
@@ -261,8 +262,7 @@ impl Writer<'_> {
             true => (Step::Freeze(AGENT), Step::Thaw(AGENT)),
             false => (Step::Kill(AGENT), Step::Start(AGENT)),
         };
-        self.pause(1_200, 2_000);
-        self.steps.push(begin);
+        self.steps.extend([Step::Settle, begin]);
         self.write(APP, 15);
         self.rotate(APP, Rotation::Next);
         self.rotate(APP, Rotation::DeleteRolled);
