@@ -28,6 +28,7 @@ pub struct Link {
     /// Where the agent calls.
     pub address: SocketAddr,
     mode: watch::Sender<LinkMode>,
+    collector: watch::Sender<SocketAddr>,
     connections: Connections,
     task: tokio::task::JoinHandle<()>,
 }
@@ -47,8 +48,14 @@ impl Link {
         let address = listener.local_addr()?;
         let (mode, _) = watch::channel(LinkMode::Whole);
         let connections = Connections::default();
-        let task = tokio::spawn(accept(listener, collector, mode.clone(), connections.clone()));
-        Ok(Link { address, mode, connections, task })
+        let (collector, leads_to) = watch::channel(collector);
+        let task = tokio::spawn(accept(listener, leads_to, mode.clone(), connections.clone()));
+        Ok(Link { address, mode, collector, connections, task })
+    }
+
+    /// Leads to a collector that was started elsewhere.
+    pub fn lead_to(&self, collector: SocketAddr) {
+        self.collector.send_replace(collector);
     }
 
     /// Behaves like this from now on. What a dead connection swallowed is gone: connections that were
@@ -75,7 +82,7 @@ fn lock(connections: &Connections) -> std::sync::MutexGuard<'_, JoinSet<()>> {
 
 async fn accept(
     listener: TcpListener,
-    collector: SocketAddr,
+    collector: watch::Receiver<SocketAddr>,
     mode: watch::Sender<LinkMode>,
     connections: Connections,
 ) {
@@ -83,6 +90,7 @@ async fn accept(
         // An aborted or refused connection ends in a reset, not in an orderly end.
         let _ = agent.set_zero_linger();
         if *mode.borrow() != LinkMode::Cut {
+            let collector = *collector.borrow();
             lock(&connections).spawn(carry(agent, collector, mode.subscribe()));
         }
     }

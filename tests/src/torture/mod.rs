@@ -40,6 +40,8 @@ use world::{Impossible, World};
 const QUIET_MAX: Duration = Duration::from_secs(60);
 /// Once the ends of all logs are counted, what does not come for this long comes never.
 const STILL: Duration = Duration::from_secs(8);
+/// After this long without news an agent may have been refused and told to wait.
+const REFUSED: Duration = Duration::from_secs(4);
 /// Between two questions to the collector.
 const ASK_INTERVAL: Duration = Duration::from_millis(250);
 /// A spool that was destroyed may skip what is written before the agent has noticed; until its mark is
@@ -133,6 +135,7 @@ async fn quiet(world: &mut World<'_>, plan: &Plan) -> Result<()> {
     let until = Instant::now() + QUIET_MAX;
     let mut again = Instant::now() + END_AGAIN;
     let (mut last, mut since) = (Answer::default(), Instant::now());
+    let mut may_be_refused = plan.may_be_refused();
     while Instant::now() < until {
         // A collector that does not answer yet is asked again.
         if let Ok(answer) = world.ask() {
@@ -143,6 +146,10 @@ async fn quiet(world: &mut World<'_>, plan: &Plan) -> Result<()> {
             if is_still || is_over(world, plan, &last) {
                 return Ok(());
             }
+        }
+        if may_be_refused && since.elapsed() >= REFUSED {
+            may_be_refused = false;
+            world.start_agent_anew().await?;
         }
         if plan.destroys_spool() && Instant::now() >= again {
             world.oracle.all_destroyed();

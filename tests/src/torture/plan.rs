@@ -171,6 +171,12 @@ impl Plan {
         self.has(|step| matches!(step, Step::FillDisk(of) if *of == side))
     }
 
+    /// Whether the collector may refuse the agent for a while: clocks too far apart, a store that cannot
+    /// be written.
+    pub fn may_be_refused(&self) -> bool {
+        self.has(|step| matches!(step, Step::Clock(..) | Step::FillDisk(Side::Collector)))
+    }
+
     /// Whether reading the logs is ever disturbed.
     pub fn disturbs_reads(&self) -> bool {
         self.has(|step| matches!(step, Step::Reads(_)))

@@ -196,7 +196,7 @@ impl Writer<'_> {
     }
 
     fn rotations(&mut self, theme: Theme) {
-        for _ in 0..self.dice.between(2, 4) {
+        for n in 0..self.dice.between(2, 4) {
             match theme {
                 Renamed => self.rotate(APP, Rotation::Next),
                 RenamedQuickly => self.quickly(),
@@ -204,7 +204,9 @@ impl Writer<'_> {
                 RewrittenInPlace | WeekdaysReused => self.begun_anew(theme),
                 CompressedWhileDown => self.compressed(),
                 LinkSwitched => self.rotate(APP, Rotation::Next),
-                DeletedUnread => self.deleted(),
+                // Once, since only the first time it is sure what was counted before.
+                DeletedUnread if n == 0 => self.deleted(),
+                DeletedUnread => self.rotate(APP, Rotation::Next),
                 InodeReused => self.inode_reused(),
                 _ => self.rotate(APP, Rotation::NextUnfinished),
             }

@@ -146,6 +146,12 @@ impl<'a> World<'a> {
         self.logs.iter_mut().try_for_each(|log| log.end(&mut self.oracle))
     }
 
+    /// A collector that refused asks agents to wait for a minute; one that is started anew asks at once.
+    pub async fn start_agent_anew(&mut self) -> Result<()> {
+        self.kill(Side::Agent)?;
+        self.bring_up(Side::Agent).await
+    }
+
     /// Ends the agent in order: it hands over what it holds.
     pub async fn stop_agent(&mut self) -> Result<()> {
         self.agent.program()?.stop().await?;
@@ -199,7 +205,12 @@ impl<'a> World<'a> {
         }
         match side {
             Side::Agent => self.agent.start(),
-            Side::Collector => self.collector.start().await,
+            Side::Collector => {
+                // Its old ports may be another run's by now.
+                self.collector.start_elsewhere().await?;
+                self.link.lead_to(self.collector.ingest()?);
+                Ok(())
+            }
         }
     }
 
