@@ -1,5 +1,5 @@
 # The commands of this house; each works on a fresh clone with Rust on a Debian-like system.
-.PHONY: help run test check fmt bench build
+.PHONY: help run test check fmt bench build torture
 
 help: ## says what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -31,3 +31,8 @@ bench: ## prints the figures of docs/BENCHMARKS.md for this machine (release bui
 build: ## builds the programs in the profile that `run` and `test` share
 	@scripts/need.sh build
 	@scripts/build.sh
+
+torture: ## RUNS=1000 seeded runs through faults of every kind; SEED=n begins with that one, JOBS=n at once
+	@scripts/need.sh build torture
+	@scripts/build.sh
+	@target/debug/pantau-torture --runs $(or $(RUNS),1000) --seed $(or $(SEED),0) --jobs $(or $(JOBS),6)

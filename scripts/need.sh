@@ -2,7 +2,8 @@
 # Installs what is missing on a Debian-like system for the purposes named as arguments:
 #   build   compile (C compiler for SQLite, zstd and ring)
 #   sample  a throw-away PostgreSQL
-#   test    a throw-away PostgreSQL, a browser, a PDF text reader
+#   test    a throw-away PostgreSQL, a browser, a PDF text reader, and what the torture needs
+#   torture a clock that can be moved, and what packs rolled logs
 # Does nothing, and asks for no right, when all is there.
 set -euo pipefail
 
@@ -15,6 +16,15 @@ want() { # want PACKAGE COMMAND...: adds PACKAGE unless every COMMAND is there
     for command in "$@"; do
         command -v "$command" >/dev/null 2>&1 || { missing+=("$package"); return; }
     done
+}
+
+want_torture() {
+    ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing+=(libfaketime)
+    want gzip gzip
+    want xz-utils xz
+    want bzip2 bzip2
+    want zstd zstd
+    want zip zip
 }
 
 for purpose in "$@"; do
@@ -32,7 +42,9 @@ for purpose in "$@"; do
         want chromium chromium
         want chromium-driver chromedriver
         want poppler-utils pdftotext pdfinfo
+        want_torture
         ;;
+    torture) want_torture ;;
     *) echo "need.sh: unknown purpose '$purpose'" >&2; exit 2 ;;
     esac
 done

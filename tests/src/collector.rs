@@ -58,6 +58,18 @@ impl<'a> Collector<'a> {
             self.keep_ports()?;
             std::fs::remove_file(&self.addresses)?;
         }
+        self.launch().await
+    }
+
+    /// Starts it on whatever ports are free, also when it ran before: nobody can have taken them.
+    pub async fn start_elsewhere(&mut self) -> Result<()> {
+        if self.addresses.exists() {
+            std::fs::remove_file(&self.addresses)?;
+        }
+        self.launch().await
+    }
+
+    async fn launch(&mut self) -> Result<()> {
         let mut command = self.command()?;
         command.arg("run").arg("--addresses-file").arg(&self.addresses);
         self.program = Some(Program::start(command, &self.scratch.join("collector.log"))?);

@@ -2,6 +2,7 @@
 //! what they made of it. Everything runs as an unprivileged user, on free loopback ports, in a folder
 //! that goes away.
 
+pub mod disk;
 pub mod scratch;
 
 pub mod play;
@@ -18,6 +19,9 @@ pub mod browser;
 pub mod mail;
 pub mod recorder;
 pub mod webhook;
+
+pub mod month;
+pub mod torture;
 
 use std::{future::Future, time::Duration};
 

@@ -57,7 +57,7 @@ impl PlayLog {
 
 /// What stands behind the time: a header, and for the first two kinds an error block with its trace.
 /// Names, numbers and addresses are invented and differ from one occurrence to the next.
-fn block(kind: usize, n: u64) -> String {
+pub(crate) fn block(kind: usize, n: u64) -> String {
     let id = error_id(n);
     match kind {
         0 => format!(

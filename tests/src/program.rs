@@ -16,15 +16,14 @@ pub struct Program {
     log: PathBuf,
 }
 
-/// One of our own programs, beside the test's own binary in the target folder.
+/// One of our own programs, in the target folder that holds the running one.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
-    let target = test.ancestors().nth(2).context("a test binary lies in target/<profile>/deps")?;
-    let path = target.join(name);
-    if !path.exists() {
-        bail!("{} is not built; run `make test`, which builds the programs first", path.display());
-    }
-    Ok(path)
+    // A test lies in target/<profile>/deps, a program in target/<profile>.
+    let mut beside = test.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    beside.find(|path| path.is_file()).with_context(|| {
+        format!("{name} is not built; run `make build`, which builds the programs")
+    })
 }
 
 impl Program {

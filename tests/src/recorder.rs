@@ -148,7 +148,10 @@ fn keep(seen: &Seen, message: &AgentMessage) {
     let Ok(mut seen) = seen.lock() else { return };
     seen.extend(message.encode_to_vec());
     if let Some(agent_message::Message::Batch(batch)) = &message.message {
-        seen.extend(zstd::decode_all(batch.data.as_slice()).unwrap_or_default());
+        // What is not compressed stands in the message as it is.
+        for part in [&batch.data, &batch.exemplars] {
+            seen.extend(zstd::decode_all(part.as_slice()).unwrap_or_default());
+        }
     }
 }
 
@@ -161,7 +164,8 @@ fn answer(message: AgentMessage) -> Option<collector_message::Message> {
         agent_message::Message::Batch(batch) => Some(collector_message::Message::Ack(Ack {
             epoch: batch.epoch,
             stored: vec![SeqRange { first: batch.seq, last: batch.seq }],
+            ..Ack::default()
         })),
-        agent_message::Message::Heartbeat(_) => None,
+        agent_message::Message::Heartbeat(_) | agent_message::Message::Definitions(_) => None,
     }
 }

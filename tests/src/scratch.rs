@@ -4,6 +4,7 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
@@ -13,13 +14,17 @@ use tempfile::TempDir;
 const UNPRIVILEGED_ID: u32 = 65_534;
 
 /// A folder that the unprivileged user owns and that goes away when dropped.
-pub struct Scratch(TempDir);
+pub struct Scratch {
+    folder: TempDir,
+    /// Program's name, variable, value: given to each of its commands.
+    environment: Mutex<Vec<(String, String, String)>>,
+}
 
 impl Scratch {
     /// A fresh one.
     pub fn new() -> Result<Scratch> {
         let dir = tempfile::Builder::new().prefix("pantau-").tempdir()?;
-        let scratch = Scratch(dir);
+        let scratch = Scratch { folder: dir, environment: Mutex::default() };
         scratch.give(scratch.path())?;
         std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o755))?;
         Ok(scratch)
@@ -27,7 +32,7 @@ impl Scratch {
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// A path in it.
@@ -51,6 +56,17 @@ impl Scratch {
         Ok(path)
     }
 
+    /// Sets a variable for every further command of the program with this name.
+    pub fn set_variable(&self, program: &str, variable: &str, value: &str) {
+        let entry = (program.to_owned(), variable.to_owned(), value.to_owned());
+        self.environment.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    /// Leaves the folder where it is, for a person to look at.
+    pub fn keep(&mut self) {
+        self.folder.disable_cleanup(true);
+    }
+
     /// Hands a path to the unprivileged user.
     pub fn give(&self, path: &Path) -> Result<()> {
         if is_root() {
@@ -67,6 +83,11 @@ impl Scratch {
         let reachable = if is_root() { self.reachable(program)? } else { program.to_owned() };
         let mut command = Command::new(reachable);
         command.current_dir(self.path()).env("HOME", self.path());
+        let name = program.file_name().unwrap_or_default();
+        let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, variable, value) in environment.iter().filter(|(of, ..)| **of == *name) {
+            command.env(variable, value);
+        }
         if is_root() {
             command.uid(UNPRIVILEGED_ID).gid(UNPRIVILEGED_ID);
         }

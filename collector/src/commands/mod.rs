@@ -6,6 +6,7 @@ mod agents;
 mod availability;
 mod check;
 mod errors;
+mod gaps;
 mod listing;
 mod queries;
 mod report;
@@ -73,6 +74,8 @@ pub enum Command {
     Errors(errors::Args),
     /// List queries of a site, most frequent or most costly first
     Queries(queries::Args),
+    /// List what a site's agents declared as lost, and why
+    Gaps(gaps::Args),
     /// Show how a site's time divides among up, down and unknown, and why
     Availability(availability::Args),
     /// Write the performance report (LAPORAN KINERJA APLIKASI SPSE) of a site and period as PDF
@@ -96,6 +99,7 @@ impl Command {
             Command::Sites(args) => sites::execute(args, settings).await,
             Command::Errors(args) => errors::execute(args, settings).await,
             Command::Queries(args) => queries::execute(args, settings).await,
+            Command::Gaps(args) => gaps::execute(args, settings).await,
             Command::Availability(args) => availability::execute(args, settings).await,
             Command::Report(args) => report::execute(args, settings).await,
             Command::Check(args) => check::execute(args, settings).await,

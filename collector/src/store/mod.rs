@@ -88,6 +88,7 @@ impl Store {
         let pool = AnyPoolOptions::new()
             .max_connections(engine.connections_max())
             .after_connect(move |connection, _| Box::pin(engine.prepare(connection)))
+            .before_acquire(|connection, _| Box::pin(is_usable(connection)))
             .connect(&engine.address(url.reveal()))
             .await?;
         let migrations = MIGRATIONS.iter().map(|written| engine.migration(written)).collect();
@@ -110,6 +111,12 @@ impl Store {
     async fn begin_write(&self) -> StoreResult<sqlx::Transaction<'static, sqlx::Any>> {
         Ok(self.pool.begin_with(self.engine.begin_write()).await?)
     }
+}
+
+/// SQLite on a full disk rolls back by itself; the rollback that follows then fails, and the connection
+/// counts as within a transaction for ever. Such a one is closed and another opened.
+async fn is_usable(connection: &mut sqlx::AnyConnection) -> sqlx::Result<bool> {
+    Ok(!sqlx::Connection::is_in_transaction(connection))
 }
 
 /// Brings the schema up to date. A command and a starting collector may both find a fresh file, and
@@ -168,5 +175,15 @@ pub(crate) mod tests {
         let (_, dir) = fresh().await;
         let url = Secret::new(format!("sqlite:{}", dir.path().join("pantau.db").display()));
         Store::open(&url).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_the_database_ended_by_itself_is_not_in_the_way_of_the_next() {
+        let (store, _dir) = fresh().await;
+        for _ in 0..2 * store.engine.connections_max() {
+            let mut tx = store.begin_write().await.unwrap();
+            sqlx::query("ROLLBACK").execute(&mut *tx).await.unwrap();
+        }
+        store.begin_write().await.unwrap().commit().await.unwrap();
     }
 }

@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use pantau_tests::{
     agent::{self, Agent},
     collector::Collector,
+    disk::SmallDisk,
     eventually, play,
-    scratch::{Scratch, is_root},
+    scratch::Scratch,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +113,7 @@ async fn an_agent_without_its_collector_keeps_counting_and_delivers_later() -> R
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_disk_is_said_and_nothing_is_lost_when_there_is_room_again() -> Result<()> {
     let scratch = Scratch::new()?;
-    let Some(disk) = SmallDisk::mount(&scratch, "agent")? else {
+    let Some(disk) = SmallDisk::mount(&scratch, "agent", 256)? else {
         eprintln!("not root: a small disk cannot be mounted; this test ran nothing");
         return Ok(());
     };
@@ -130,7 +131,7 @@ async fn a_full_spool_disk_is_said_and_nothing_is_lost_when_there_is_room_again(
     .await
     .with_context(|| agent.printed())?;
 
-    let ballast = disk.fill()?;
+    disk.fill()?;
     for n in 0..30 {
         play.error(n % play::KINDS)?;
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -140,7 +141,7 @@ async fn a_full_spool_disk_is_said_and_nothing_is_lost_when_there_is_room_again(
     })
     .await
     .with_context(|| agent.printed())?;
-    std::fs::remove_file(ballast)?;
+    disk.free()?;
     eventually("all 31 errors", || async {
         collector.errors().ok().filter(|(count, _)| *count >= 31)
     })
@@ -149,38 +150,4 @@ async fn a_full_spool_disk_is_said_and_nothing_is_lost_when_there_is_room_again(
     agent.program()?.stop().await?;
     assert_eq!(collector.errors()?.0, 31);
     Ok(())
-}
-
-/// A file system of 256 KiB; unmounted when dropped.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mount(scratch: &Scratch, name: &str) -> Result<Option<SmallDisk>> {
-        if !is_root() {
-            return Ok(None);
-        }
-        let path = scratch.dir(name)?;
-        let status = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=256k,mode=0755", "tmpfs"])
-            .arg(&path)
-            .status()?;
-        anyhow::ensure!(status.success(), "mount: {status}");
-        scratch.give(&path)?;
-        Ok(Some(SmallDisk(path)))
-    }
-
-    /// Fills it to the last byte; returns the file that does.
-    fn fill(&self) -> Result<std::path::PathBuf> {
-        use std::io::Write;
-        let path = self.0.join("ballast");
-        let mut file = std::fs::File::create(&path)?;
-        while file.write_all(&[7; 512]).is_ok() {}
-        Ok(path)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }

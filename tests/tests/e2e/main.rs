@@ -6,3 +6,4 @@ mod counts;
 mod faults;
 mod pages;
 mod privacy;
+mod torture;
