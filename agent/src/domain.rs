@@ -278,6 +278,7 @@ pub enum GapReason {
     Merged,
     ExemplarsShed,
     Restored,
+    LinesCut,
 }
 
 /// What availability is kept for, as far as the agent sees it.

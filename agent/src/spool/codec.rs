@@ -6,7 +6,7 @@ use crate::domain::{FileIdentity, Gap, GapReason, SourcePosition, SourceProgress
 /// Ranges read at most: more is damage.
 const RANGES_MAX: u32 = 100_000;
 /// Every reason; its place is its number on disk.
-const GAP_REASONS: [GapReason; 7] = [
+const GAP_REASONS: [GapReason; 8] = [
     GapReason::FileLost,
     GapReason::BaselineLost,
     GapReason::SpoolLost,
@@ -14,6 +14,7 @@ const GAP_REASONS: [GapReason; 7] = [
     GapReason::Merged,
     GapReason::ExemplarsShed,
     GapReason::Restored,
+    GapReason::LinesCut,
 ];
 /// Logs in one record at most: more is damage.
 const SOURCES_MAX: u32 = 10_000;

@@ -351,8 +351,8 @@ impl Follower {
             return;
         }
         let place = open.place();
-        for (what, bytes) in passed {
-            self.lost(&place, now_ms, bytes, what);
+        for (reason, what, bytes) in passed {
+            self.declare(&place, now_ms, bytes, reason, what);
         }
     }
 
@@ -361,12 +361,23 @@ impl Follower {
     }
 
     pub(super) fn lost(&mut self, place: &SourcePosition, now_ms: i64, bytes: u64, what: &str) {
+        self.declare(place, now_ms, bytes, GapReason::FileLost, what);
+    }
+
+    fn declare(
+        &mut self,
+        place: &SourcePosition,
+        now_ms: i64,
+        bytes: u64,
+        reason: GapReason,
+        what: &str,
+    ) {
         let from_ms = if place.last_event_ms == 0 { now_ms } else { place.last_event_ms };
         self.tell(Event::Gap(Gap {
             source: place.source.clone(),
             from_ms: from_ms.min(now_ms),
             to_ms: now_ms,
-            reason: GapReason::FileLost,
+            reason,
             detail: format!("{} {what}", place.path),
             amount: bytes,
         }));

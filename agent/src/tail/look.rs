@@ -12,6 +12,7 @@ use super::{
     identity,
     judge::{self, OriginalFate, Seen, fate_of, is_at, resume},
     open::Open,
+    probe,
     reader::Reader,
 };
 use crate::{
@@ -83,6 +84,10 @@ impl Follower {
             }
             if self.is_of_no_concern(file) {
                 continue;
+            }
+            if probe::is_in_the_making(file, now_ms) {
+                // Read later, it would be behind what is newer, and taken for old.
+                break;
             }
             if file.packing.is_some() {
                 self.judge_packed(file, found, trouble, now_ms);

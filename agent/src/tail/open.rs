@@ -3,7 +3,7 @@
 use std::io;
 
 use super::reader::{Passed, Reader};
-use crate::domain::SourcePosition;
+use crate::domain::{GapReason, SourcePosition};
 
 /// A file is left for the next one only when nothing was written to it for this long: who rotates by
 /// renaming writes to the old file until the application is told.
@@ -142,13 +142,21 @@ impl Open {
         }
     }
 
-    /// What was passed over, as words for a gap with its bytes.
-    pub(super) fn take_passed(&mut self) -> Vec<(&'static str, u64)> {
+    /// What was passed over: a gap's reason and words, and its bytes.
+    pub(super) fn take_passed(&mut self) -> Vec<(GapReason, &'static str, u64)> {
         let Passed { cut_bytes, hole_bytes } = self.reader.take_passed();
         let parts = [
-            ("holds lines too long to be read whole: their ends are cut", cut_bytes),
-            ("holds NUL bytes where lines may have been, as a power cut leaves them", hole_bytes),
+            (
+                GapReason::LinesCut,
+                "holds lines too long to be read whole: their ends are cut",
+                cut_bytes,
+            ),
+            (
+                GapReason::FileLost,
+                "holds NUL bytes where lines may have been, as a power cut leaves them",
+                hole_bytes,
+            ),
         ];
-        parts.into_iter().filter(|(_, bytes)| *bytes > 0).collect()
+        parts.into_iter().filter(|(.., bytes)| *bytes > 0).collect()
     }
 }

@@ -73,6 +73,12 @@ fn meaning(alike: Vec<Alike>, is_newest: bool) -> Meaning {
     }
 }
 
+/// Whether a compressed file may not be finished: nothing is taken from it yet, and nothing newer is begun.
+pub(super) fn is_in_the_making(file: &Found, now_ms: i64) -> bool {
+    let modified_ms = (file.modified_ns / 1_000_000) as i64;
+    file.packing.is_some() && (now_ms - FINISHED_AFTER_MS..=now_ms).contains(&modified_ms)
+}
+
 impl Follower {
     /// Judges a compressed file, and begins to unpack it where that is needed to know more.
     pub(super) fn judge_packed(
@@ -82,10 +88,6 @@ impl Follower {
         trouble: &mut Option<String>,
         now_ms: i64,
     ) {
-        let modified_ms = (file.modified_ns / 1_000_000) as i64;
-        if (now_ms - FINISHED_AFTER_MS..=now_ms).contains(&modified_ms) {
-            return;
-        }
         match self.begin_probe(file, found) {
             Ok(Some(probe)) => self.probe = Some(probe),
             Ok(None) => {}

@@ -250,6 +250,7 @@ pub const LABELS: Labels = Labels {
             "restored",
             "the server was restored from an older copy; samples of the time between are lost",
         ),
+        ("lines_cut", "very long lines were counted by their beginnings; counts are exact"),
         ("definition_lost", "the agent lost the definition of what was measured"),
         ("unspecified", "no reason given"),
     ],

@@ -244,6 +244,7 @@ pub const LABELS: Labels = Labels {
             "contoh dibuang karena ruang atau jatah data tidak cukup; hitungannya tepat",
         ),
         ("restored", "server dipulihkan dari salinan lama; pengukuran di antaranya hilang"),
+        ("lines_cut", "baris sangat panjang dihitung dari awalnya saja; hitungannya tepat"),
         ("definition_lost", "agen kehilangan keterangan dari yang diukur"),
         ("unspecified", "sebab tidak disebut"),
     ],

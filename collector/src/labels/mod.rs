@@ -330,7 +330,7 @@ mod tests {
         "contact_only",
     ];
     /// Reasons of losses in the contract, and that of a lost definition.
-    const LOSSES: [&str; 9] = [
+    const LOSSES: [&str; 10] = [
         "unspecified",
         "file_lost",
         "baseline_lost",
@@ -339,6 +339,7 @@ mod tests {
         "merged",
         "exemplars_shed",
         "restored",
+        "lines_cut",
         "definition_lost",
     ];
     /// The class that the collector gives itself.

@@ -180,6 +180,7 @@ fn gap(gap: &Gap) -> v1::Gap {
         GapReason::GroupsShed => Reason::GroupsShed,
         GapReason::Merged => Reason::Merged,
         GapReason::ExemplarsShed => Reason::ExemplarsShed,
+        GapReason::LinesCut => Reason::LinesCut,
         GapReason::Restored => Reason::Restored,
     };
     v1::Gap {

@@ -241,6 +241,7 @@ fn gap(wire: v1::Gap) -> Gap {
         Reason::Merged => "merged",
         Reason::ExemplarsShed => "exemplars_shed",
         Reason::Restored => "restored",
+        Reason::LinesCut => "lines_cut",
     };
     let from_ms = time_ms(wire.from_ms);
     Gap {
