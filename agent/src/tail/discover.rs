@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(super) inode: u64,
     pub(super) bytes: u64,
     pub(super) modified_ns: i128,
+    /// When anything about it changed, its name included: no program sets this as it likes.
+    pub(super) changed_ns: i128,
     /// Lies under the very path of the settings.
     pub(super) current: bool,
     /// How it is compressed, by its name.
@@ -108,11 +110,15 @@ fn look(path: &Path, current: bool) -> Option<Found> {
         device: metadata.dev(),
         inode: metadata.ino(),
         bytes: metadata.len(),
-        modified_ns: i128::from(metadata.mtime()) * 1_000_000_000
-            + i128::from(metadata.mtime_nsec()),
+        modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+        changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
         current,
         packing: path.file_name().and_then(|name| packed::split_name(name).1),
     })
+}
+
+fn nanoseconds(seconds: i64, and_ns: i64) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(and_ns)
 }
 
 /// A link and its file are one; the name of the settings is kept.

@@ -12,6 +12,9 @@ use crate::domain::{FileIdentity, SourcePosition};
 /// Equal heads of at least this many bytes show a copy (`copytruncate`).
 pub(super) const COPY_HEAD_BYTES_MIN: u32 = 32;
 
+/// The coarsest clock of a disk, that of FAT; others tick each few milliseconds.
+const CLOCK_TICK_MS: i64 = 2_000;
+
 /// A file as it looked at one moment: judged again when any of it changes.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct Seen {
@@ -19,13 +22,22 @@ pub(super) struct Seen {
     inode: u64,
     bytes: u64,
     modified_ns: i128,
+    /// Of a compressed file nothing: it is renamed with each rotation, and unpacking it again costs.
+    changed_ns: i128,
 }
 
 impl Seen {
     pub(super) fn of(file: &Found) -> Seen {
-        let Found { device, inode, bytes, modified_ns, .. } = *file;
-        Seen { device, inode, bytes, modified_ns }
+        let Found { device, inode, bytes, modified_ns, packing, .. } = *file;
+        let changed_ns = if packing.is_none() { file.changed_ns } else { 0 };
+        Seen { device, inode, bytes, modified_ns, changed_ns }
     }
+}
+
+/// Whether the file changed so long ago that a further change gives it another time: a rewrite to the same
+/// size within one tick of the disk's clock would look like no change.
+pub(super) fn is_settled(file: &Found, now_ms: i64) -> bool {
+    file.changed_ns < i128::from(now_ms.saturating_sub(CLOCK_TICK_MS)) * 1_000_000
 }
 
 /// What became of a known file.
@@ -44,8 +56,8 @@ pub(super) fn fate_of(known: &SourcePosition, found: &[Found]) -> io::Result<Ori
     };
     if file.packing.is_some() {
         // Something compressed has its inode now, unless it is that very file, noted as read.
-        let is_it =
-            File::open(&file.path).and_then(|f| identity::head_matches(&f, &known.identity))?;
+        let is_it = known.identity.head_bytes > 0
+            && File::open(&file.path).and_then(|f| identity::holds(&f, known))?;
         return Ok(if is_it { OriginalFate::StillThere } else { OriginalFate::Rewritten });
     }
     let open = File::open(&file.path)?;

@@ -101,10 +101,10 @@ impl Follower {
                     let reader = Reader::new(open, position.identity, position.offset);
                     self.enter(Open::new(reader, position, file.at(), file.modified_ns));
                 }
-                Ok((_, Verdict::Dismiss)) => {
+                Ok((_, Verdict::Dismiss)) if judge::is_settled(file, now_ms) => {
                     self.dismissed.insert(Seen::of(file));
                 }
-                Ok((_, Verdict::Wait)) => {}
+                Ok((_, Verdict::Dismiss | Verdict::Wait)) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => *trouble = Some(file_trouble(file, &error)),
             }
@@ -214,9 +214,11 @@ impl Follower {
     }
 
     /// What was last written to before this was read, or was not to be: the newest file that holds what
-    /// was counted of it, or is a whole copy of one; without one, the newest entry that was counted.
+    /// was counted of it, or is a whole copy of one; without one, the newest entry that was counted. A file
+    /// of which nothing was counted tells nothing: any other may have its inode by now.
     pub(super) fn read_until_ns(&self, found: &[Found]) -> i128 {
         let is_as_known = |file: &&Found| match self.known(file) {
+            Some(known) if known.offset == 0 => false,
             Some(known) => !matches!(fate_of(known, found), Ok(OriginalFate::Rewritten)),
             None => self.progress.files.iter().any(|known| judge::is_copy(file, known)),
         };
@@ -235,7 +237,8 @@ impl Follower {
             found.iter().filter(is_alike).map(modified).min()
         };
         // Without one nothing tells what was read before: the whole of it is taken for read.
-        let known = || found.iter().filter(|f| self.known(f).is_some()).map(modified).max();
+        let is_known = |file: &&Found| self.known(file).is_some_and(|known| known.offset > 0);
+        let known = || found.iter().filter(is_known).map(modified).max();
         unchanged.or(counted).or_else(alike).or_else(known).unwrap_or(i128::MIN)
     }
 

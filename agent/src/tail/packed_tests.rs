@@ -2,7 +2,7 @@ use super::*;
 use crate::tail::{holds, packed::tests::pack};
 
 /// Compresses as the tools do: under a further ending, with the time of the file, which is deleted.
-fn compress(scene: &Scene, name: &str, ending: &str, age_s: u64) {
+pub(super) fn compress(scene: &Scene, name: &str, ending: &str, age_s: u64) {
     let packed = format!("{name}.{ending}");
     pack(&fs::read(scene.path(name)).unwrap(), &scene.path(&packed));
     scene.age(&packed, age_s);

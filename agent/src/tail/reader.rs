@@ -429,8 +429,9 @@ impl Reader {
         let from = self.base + self.filled as u64;
         let bytes = match self.source.look(from.max(self.end), &mut self.identity)? {
             Look::Rewritten => return Ok(Some(self.rewritten())),
+            Look::Same if self.primed => return self.stay().map(Some),
             // A first read brings the bytes before the position, even where there is nothing behind it.
-            Look::Same if self.primed || from == self.end => return Ok(Some(Advance::End)),
+            Look::Same if from == self.end => return Ok(Some(Advance::End)),
             Look::Same => from,
             Look::Grown(bytes) => bytes,
         };
@@ -457,13 +458,30 @@ impl Reader {
         Ok((read == self.start).then_some(Advance::End))
     }
 
-    /// Reads behind what is in the buffer, and its last bytes again: `None` when those changed meanwhile.
-    fn read_on(&mut self) -> io::Result<Option<usize>> {
+    /// Nothing was added: the last bytes tell whether something else was written in their place.
+    fn stay(&mut self) -> io::Result<Advance> {
+        let (from, before, again) = self.last_bytes();
+        let mut now = [0; TAIL_BYTES];
+        let now = now.get_mut(..again).unwrap_or_default();
+        let read = self.source.read(now, self.base + from as u64)?;
+        let is_same = read == again && before.get(..again).is_some_and(|before| before == now);
+        Ok(if is_same { Advance::End } else { self.rewritten() })
+    }
+
+    /// Place in the buffer of the last bytes read, those bytes, and how many they are.
+    fn last_bytes(&self) -> (usize, [u8; TAIL_BYTES], usize) {
         let again = if self.source.is_packed() { 0 } else { self.filled.min(TAIL_BYTES) };
         let from = self.filled - again;
-        let mut before = [0; TAIL_BYTES];
-        let before = before.get_mut(..again).unwrap_or_default();
-        before.copy_from_slice(self.buffer.get(from..self.filled).unwrap_or_default());
+        let mut last = [0; TAIL_BYTES];
+        let here = self.buffer.get(from..self.filled).unwrap_or_default();
+        last.iter_mut().zip(here).for_each(|(to, from)| *to = *from);
+        (from, last, again)
+    }
+
+    /// Reads behind what is in the buffer, and its last bytes again: `None` when those changed meanwhile.
+    fn read_on(&mut self) -> io::Result<Option<usize>> {
+        let (from, before, again) = self.last_bytes();
+        let before = before.get(..again).unwrap_or_default();
         let room = self.buffer.get_mut(from..).unwrap_or_default();
         let read = self.source.read(room, self.base + from as u64);
         let is_same = room.get(..again).is_some_and(|now| now == before);
@@ -654,6 +672,23 @@ mod tests {
         all(&mut reader);
         std::fs::write(file.path(), head + "two and more than was there\n").unwrap();
         assert_eq!(reader.advance().unwrap(), Advance::Rewritten { lost_bytes: 0 });
+    }
+
+    #[test]
+    fn a_file_rewritten_in_place_to_the_very_size_that_was_read_is_noticed() {
+        let header = "x".repeat(300) + "\n";
+        for (before, after) in [
+            ("one\n".to_owned(), "two\n".to_owned()),
+            (header.clone() + "one\n", header.clone() + "two\n"),
+            (header.clone() + "tw", header.clone() + "fo"),
+            ("one\n".to_owned() + &header, "two\n".to_owned() + &header),
+        ] {
+            let (file, mut reader) = reader_over(before.as_bytes(), 0);
+            all(&mut reader);
+            assert_eq!(reader.advance().unwrap(), Advance::End);
+            std::fs::write(file.path(), after).unwrap();
+            assert_eq!(reader.advance().unwrap(), Advance::Rewritten { lost_bytes: 0 });
+        }
     }
 
     proptest::proptest! {

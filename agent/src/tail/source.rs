@@ -21,7 +21,7 @@ pub(super) enum Source {
 
 /// What a plain file looks like beside what was read of it.
 pub(super) enum Look {
-    /// Nothing beyond what was read.
+    /// Nothing beyond what was read, and it still begins as it did.
     Same,
     /// It holds so many bytes now.
     Grown(u64),
@@ -37,11 +37,12 @@ impl Source {
         if bytes < offset {
             return Ok(Look::Rewritten);
         }
-        if bytes == offset {
-            return Ok(Look::Same);
-        }
+        // Also without growth: it may have been written anew to the very size that was read.
         if !identity::head_matches(file, identity)? {
             return Ok(Look::Rewritten);
+        }
+        if bytes == offset {
+            return Ok(Look::Same);
         }
         if identity.head_bytes < identity::HEAD_BYTES_MAX {
             *identity = identity::of(file)?;
