@@ -31,10 +31,10 @@ use tokio_util::sync::CancellationToken;
 use self::core::{Core, Outcome};
 use crate::{
     config::Settings,
-    domain::{Gap, HostFacts, SourcePosition, SourceProgress},
+    domain::{Gap, HostFacts, SourceProgress},
     sample::host::HostSampler,
     ship::{self, Link, LinkParts, condense},
-    spool::{Opened, Spool, machine_id},
+    spool::{Dropped, Opened, Spool, machine_id},
     tail::first_progress,
 };
 use transport::Transport;
@@ -72,8 +72,12 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     )
     .await?
     {
-        let progress = drop_run(&spool, held).await?;
-        logs = plan_logs(&settings, progress, true);
+        let Dropped { resume, is_new, .. } = drop_run(&spool).await?;
+        gaps.extend(is_new.then(|| restored::gap_before_new(now_ms())));
+        let progress = restored::resumed(resume.progress, held);
+        // A new spool has no positions that could have been lost: a log that was not counted before begins
+        // where its settings say.
+        logs = plan_logs(&settings, progress, !is_new);
         // The collector has the durations of that quarter, or never will: they are part of the gap.
         open = Vec::new();
     }
@@ -223,22 +227,18 @@ async fn await_delivery(spool: &Arc<Mutex<Spool>>) {
     }
 }
 
-/// Drops what this run of a restored copy has counted again; logs that went on are read from where the
-/// collector has them, others from where this run began.
-async fn drop_run(
-    spool: &Arc<Mutex<Spool>>,
-    held: Vec<SourcePosition>,
-) -> anyhow::Result<Vec<SourceProgress>> {
+/// Drops what this run of a restored copy, or of a new spool, has counted again; logs that went on are read
+/// from where the collector has them, others from where this run began.
+async fn drop_run(spool: &Arc<Mutex<Spool>>) -> anyhow::Result<Dropped> {
     tracing::warn!(
-        "the collector knows batches that this spool never closed: it is that of an older copy of this machine, whose logs went on; they are read on from where the collector has them"
+        "the collector knows batches that this spool never closed: it is that of an older copy of this machine, or a new one in the place of one that was deleted, and the logs went on; they are read on from where the collector has them"
     );
-    let drop_run = move |spool: &mut Spool| {
+    let drop_run = |spool: &mut Spool| {
         let dropped = spool.drop_run(now_ms())?;
         spool.confirm();
         Ok::<_, std::io::Error>(dropped)
     };
-    let dropped = with_spool(spool, drop_run).await??;
-    Ok(restored::resumed(dropped.resume.progress, held))
+    Ok(with_spool(spool, drop_run).await??)
 }
 
 /// Works with the spool on a thread that may wait for the disk.

@@ -142,7 +142,8 @@ impl Core {
                         if !held.is_empty() {
                             return Outcome::Restored(held);
                         }
-                        tracing::warn!("spool and logs are those of an older copy of this machine; what is read now is new, and is sent");
+                        tracing::warn!("spool and logs are not those that the collector knows, or of an older copy of this machine; what is read now is new, and is sent");
+                        self.declare_before_new().await;
                         // A link that is gone asks again.
                         let _ = all_right.send(());
                     }
@@ -150,6 +151,13 @@ impl Core {
                 },
                 () = sleep_until(self.close_at) => self.close_unless_quiet().await,
             }
+        }
+    }
+
+    /// A new spool took the place of another.
+    async fn declare_before_new(&mut self) {
+        if with_spool(&self.parts.spool, |spool| spool.is_new()).await.unwrap_or(false) {
+            self.declare(restored::gap_before_new(now_ms()));
         }
     }
 

@@ -71,4 +71,15 @@ fn a_log_that_nothing_watches_is_read_by_polling_and_its_positions_can_be_verifi
     assert_eq!((place.offset, end), (end, line.len() as u64 * 2));
     assert!(crate::tail::holds(&path, place).unwrap());
     assert_ne!(place.tail_hash, 0);
+    let progress = crate::tail::first_progress(
+        &"play".into(),
+        crate::config::Start::Beginning,
+        &jiff::tz::TimeZone::UTC,
+        0,
+    );
+    let mut window = crate::window::Window::new(vec![progress], 15_000);
+    window.count(place, entries.clone(), now_ms());
+    let spooled = window.content(now_ms()).progress[0].files[0].clone();
+    assert_eq!((spooled.offset, spooled.tail_hash), (end, place.tail_hash));
+    assert!(crate::tail::holds(&path, &spooled).unwrap());
 }

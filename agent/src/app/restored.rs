@@ -1,27 +1,21 @@
-//! Whether the logs of a machine whose spool is a restored copy went on, or were restored with it.
+//! Whether the logs of a machine whose spool is a restored copy, or a new one, went on.
 //!
 //! The collector's read positions tell: each carries a hash of the bytes that were counted last. Where a
-//! file still holds them, the log went on, and what was counted since the copy's start was counted
-//! before. Where no file of any log does, the logs are of the past as well: what is read now is new.
+//! file still holds them, the log went on, and what was counted since the spool's start was counted
+//! before. Where no file of any log does, the logs are of the past as well, or others: what is read now is
+//! new.
 
-use std::{
-    fs::{self, File},
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
+use std::path::Path;
+
+use crate::{
+    domain::{Gap, GapReason, SourcePosition, SourceProgress},
+    tail,
 };
 
-use xxhash_rust::xxh3::xxh3_64;
-
-use crate::domain::{SourcePosition, SourceProgress};
-
-/// Bytes before a position that its hash covers.
-const TAIL_BYTES: u64 = 64;
-/// Files looked at in a log's folder for one that was renamed.
-const FILES_MAX: usize = 1_000;
-
-/// Positions that a file on this machine still holds, under its path or renamed beside it.
+/// Positions that a file on this machine still holds, under its path or renamed beside it. May unpack much:
+/// not for a thread that others wait for.
 pub(super) fn held(positions: Vec<SourcePosition>) -> Vec<SourcePosition> {
-    positions.into_iter().filter(|position| is_held(position).is_some()).collect()
+    positions.into_iter().filter(is_held).collect()
 }
 
 /// From where logs are read on: where the collector says, for those that went on; else from where this
@@ -43,42 +37,34 @@ pub(super) fn resumed(
     progress
 }
 
-/// The file that holds the position. A position without a hash proves nothing.
-fn is_held(position: &SourcePosition) -> Option<PathBuf> {
-    if position.tail_hash == 0 || position.offset == 0 {
-        return None;
+/// What went with the spool that was here before a new one.
+pub(super) fn gap_before_new(now_ms: i64) -> Gap {
+    Gap {
+        source: "spool".to_owned(),
+        from_ms: now_ms,
+        to_ms: now_ms,
+        reason: GapReason::SpoolLost,
+        detail: "the spool is a new one: what the one before it had not delivered is lost, but for what the logs still hold"
+            .to_owned(),
+        amount: 0,
     }
-    let path = PathBuf::from(&position.path);
-    let beside = path.parent().and_then(|folder| fs::read_dir(folder).ok());
-    let beside = beside.into_iter().flatten().flatten().map(|entry| entry.path()).take(FILES_MAX);
-    std::iter::once(path.clone()).chain(beside).find(|path| holds(path, position))
 }
 
-fn holds(path: &Path, position: &SourcePosition) -> bool {
-    // A pipe would be waited for.
-    if !fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() >= position.offset) {
-        return false;
-    }
-    let Ok(file) = File::open(path) else { return false };
-    let head_bytes = u64::from(position.identity.head_bytes);
-    let has_head =
-        head_bytes == 0 || hash(&file, 0, head_bytes) == Some(position.identity.head_hash);
-    let tail_bytes = position.offset.min(TAIL_BYTES);
-    let tail = hash(&file, position.offset - tail_bytes, tail_bytes);
-    // 0 stands for unknown, so no hash is 0.
-    has_head && tail.map(|hash| (hash as u32).max(1)) == Some(position.tail_hash)
+fn is_held(position: &SourcePosition) -> bool {
+    proves_something(position) && tail::holds(Path::new(&position.path), position).unwrap_or(false)
 }
 
-fn hash(file: &File, from: u64, bytes: u64) -> Option<u64> {
-    /// Longest head that any identity covers.
-    const HEAD_BYTES_MAX: u64 = 1024 * 1024;
-    let mut buffer = vec![0; bytes.min(HEAD_BYTES_MAX) as usize];
-    file.read_exact_at(&mut buffer, from).ok()?;
-    Some(xxh3_64(&buffer))
+/// Without a hash of what was counted any file would do. One that was only begun is known by its head.
+fn proves_something(position: &SourcePosition) -> bool {
+    position.tail_hash != 0 || (position.offset == 0 && position.identity.head_bytes > 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use xxhash_rust::xxh3::xxh3_64;
+
     use super::*;
     use crate::domain::FileIdentity;
 
@@ -129,6 +115,17 @@ mod tests {
         let path = dir.path().join("app.log");
         fs::write(&path, TEXT).unwrap();
         assert_eq!(held(vec![SourcePosition { tail_hash: 0, ..position(&path, 70) }]), []);
+    }
+
+    #[test]
+    fn a_file_that_was_begun_and_not_counted_is_known_by_its_head() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.log");
+        fs::write(&path, TEXT).unwrap();
+        let begun = position(&path, 0);
+        assert_eq!(held(vec![SourcePosition { tail_hash: 0, ..begun.clone() }]).len(), 1);
+        fs::write(&path, "another file that was begun\n").unwrap();
+        assert_eq!(held(vec![SourcePosition { tail_hash: 0, ..begun }]), []);
     }
 
     #[test]

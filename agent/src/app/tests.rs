@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     config::{Collector, Intervals, Names, SpoolSettings, Start},
-    domain::Entry,
+    domain::{Entry, SourcePosition},
     spool::{self, Draft, Resume},
     tail::{Event, Follower, Step},
     window::{

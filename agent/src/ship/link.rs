@@ -50,7 +50,8 @@ pub enum LinkEvent {
     /// What keeps batches from being delivered, for a person; `None` when they are delivered again.
     Trouble(Option<String>),
     /// The collector has stored numbers that this spool never used: it is a copy of an older state of
-    /// itself. The link waits and sends nothing until this is settled.
+    /// itself. Or the spool is new, and the collector has counted this agent's logs. The link waits and
+    /// sends nothing until this is settled.
     Restored {
         /// Up to where the collector has the logs counted, one of each log.
         positions: Vec<SourcePosition>,
@@ -213,7 +214,7 @@ impl Link {
             Answer::Welcome { stored, positions, in_flight_max, asked } => {
                 stream.outbox = Outbox::new(in_flight_max);
                 stream.asked = asked.into_iter().take(ASKED_MAX).collect();
-                self.welcomed(stored, positions).await
+                self.welcomed(stream.epoch, stored, positions).await
             }
             Answer::Refusal(refused) => Err(Ended::Refused(refused)),
             _ => Err(Ended::Broken(anyhow!("the collector did not say welcome"))),
@@ -221,9 +222,15 @@ impl Link {
     }
 
     /// Nothing is sent before the numbers that the collector has stored are found to be this spool's.
-    async fn welcomed(&self, stored: Ranges, positions: Vec<SourcePosition>) -> Result<(), Ended> {
-        let known = stored.clone();
-        let verdict = self.with_spool(move |spool| spool.judge(&known)).await?;
+    async fn welcomed(
+        &self,
+        epoch: [u8; 16],
+        stored: Ranges,
+        positions: Vec<SourcePosition>,
+    ) -> Result<(), Ended> {
+        let (known, has_positions) = (stored.clone(), !positions.is_empty());
+        let judge = move |spool: &mut Spool| spool.judge(&known, has_positions);
+        let verdict = self.of_epoch(epoch, judge).await?;
         if verdict == Verdict::Restored {
             let (all_right, ruling) = oneshot::channel();
             // A closed channel is an agent that stops: it is told again at its next start.
@@ -234,7 +241,7 @@ impl Link {
             spool.confirm();
             spool.set_stored(stored);
         };
-        self.with_spool(settle).await
+        self.of_epoch(epoch, settle).await
     }
 
     /// Sends batches and heartbeats and takes answers, until the stream ends.
@@ -314,7 +321,7 @@ impl Link {
             move |spool: &mut Spool| (spool.epoch(), spool.unsettled(after, 1).first().copied());
         let (epoch, next) = self.with_spool(look).await?;
         if epoch != stream.epoch {
-            return Err(Ended::Broken(anyhow!("the spool has begun anew")));
+            return Err(begun_anew());
         }
         Ok(next.map_or(Next::Nothing, Next::Batch))
     }
@@ -365,7 +372,7 @@ impl Link {
                 let note = move |spool: &mut Spool| {
                     stored.iter().for_each(|(first, last)| spool.add_stored(*first, *last));
                 };
-                self.with_spool(note).await
+                self.of_epoch(stream.epoch, note).await
             }
             Answer::Ask(ids) => {
                 let room = ASKED_MAX.saturating_sub(stream.asked.len());
@@ -411,6 +418,16 @@ impl Link {
 
     fn live(&self) -> Arc<LiveState> {
         self.parts.live.borrow().clone()
+    }
+
+    /// Works with the spool while it is that of this stream: numbers of one epoch say nothing of another.
+    async fn of_epoch<T: Send + 'static>(
+        &self,
+        epoch: [u8; 16],
+        work: impl FnOnce(&mut Spool) -> T + Send + 'static,
+    ) -> Result<T, Ended> {
+        let work = move |spool: &mut Spool| (spool.epoch() == epoch).then(|| work(spool));
+        self.with_spool(work).await?.ok_or_else(begun_anew)
     }
 
     /// Works with the spool on a thread that may wait for the disk.
@@ -496,6 +513,10 @@ fn advice(refused: &Refused) -> String {
         RefusalReason::NotSaid => "the collector refuses without a reason this agent knows",
     };
     format!("{what} (collector: {}); batches wait in the spool", refused.detail)
+}
+
+fn begun_anew() -> Ended {
+    Ended::Broken(anyhow!("the spool has begun anew"))
 }
 
 fn now_ms() -> i64 {

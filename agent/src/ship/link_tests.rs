@@ -78,6 +78,29 @@ impl Scene {
         + Sync
         + 'static,
     ) -> Scene {
+        Scene::of(allowance, batches, true, script).await
+    }
+
+    /// As [`Scene::new`], of a spool that began without anything and heard no Welcome yet.
+    async fn unconfirmed(
+        batches: u64,
+        script: impl Fn(&agent_message::Message) -> Vec<collector_message::Message>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Scene {
+        Scene::of(Allowance::All, batches, false, script).await
+    }
+
+    async fn of(
+        allowance: Allowance,
+        batches: u64,
+        is_confirmed: bool,
+        script: impl Fn(&agent_message::Message) -> Vec<collector_message::Message>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Scene {
         let (heard_out, heard) = mpsc::unbounded_channel();
         let connector = serve(Scripted { script: Arc::new(script), heard: heard_out }).await;
         let dir = tempfile::tempdir().unwrap();
@@ -89,6 +112,9 @@ impl Scene {
         let spool = Arc::new(Mutex::new(
             Spool::open(&settings, |_| Ok(Payload::default()), 0).unwrap().spool,
         ));
+        if is_confirmed {
+            spool.lock().unwrap().confirm();
+        }
         (0..batches).for_each(|_| append(&spool));
         let (events_out, events) = mpsc::channel(16);
         let (urgent, spooled) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -269,6 +295,23 @@ async fn a_copy_that_counted_again_sends_nothing_and_its_link_ends() {
     (&mut scene.link).await.unwrap();
     assert!(matches!(scene.heard.recv().await, Some(agent_message::Message::Hello(_))));
     assert!(scene.heard.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_new_spool_in_the_place_of_one_that_was_delivered_sends_nothing_until_this_is_settled() {
+    let mut scene = Scene::unconfirmed(2, |message| match message {
+        agent_message::Message::Hello(_) => vec![welcome(&[], 2)],
+        agent_message::Message::Batch(batch) => vec![ack(batch)],
+        _ => vec![],
+    })
+    .await;
+    let all_right = restored(&mut scene).await;
+    assert!(matches!(scene.heard.recv().await, Some(agent_message::Message::Hello(_))));
+    assert!(scene.heard.try_recv().is_err());
+    all_right.send(()).unwrap();
+    assert_eq!(scene.next_batches(2).await, [1, 2]);
+    scene.until_delivered().await;
+    scene.end().await;
 }
 
 #[tokio::test]

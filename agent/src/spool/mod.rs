@@ -37,10 +37,13 @@
 //!   clock that jumps either way neither deletes them at once nor keeps them for ever.
 //! - A folder deleted while the agent runs is noticed at the next append: a new epoch begins with the
 //!   positions in memory, and the batches that were not settled are declared lost.
+//! - A spool that began without anything says so in each record until a Welcome has confirmed it ([`runs`]):
+//!   where the collector has counted logs of this agent before, its batches are never sent unseen.
 //!
 //! # Known limits
 //! - A gap of merged minutes or shed exemplars is written down after the deed: an agent killed between the
 //!   two declares it by the batch's own `merged` and `exemplars_shed` only.
+//! - What a new spool exported before its first Welcome may count again what an older spool has delivered.
 //! - A disk that is unmounted beneath a running agent looks like a deleted folder.
 //! - A segment that cannot be read (not damaged: the disk gives an error) keeps the spool from opening.
 

@@ -42,6 +42,7 @@ pub(super) fn load(
     let is_damaged = scans.iter().any(|scan| !scan.damages.is_empty());
     // Without a resume part behind the newest record its positions are lost.
     let progress_lost = tail.is_none() && (newest.is_some() || is_damaged);
+    let is_new = tail.is_none() && !progress_lost;
     let tail = tail.unwrap_or_default();
     let newest_seq = scans.iter().flat_map(|s| &s.entries).map(|e| e.seq).max().unwrap_or(0);
     let last_id = scans.iter().map(|scan| scan.last_id).max().unwrap_or(0);
@@ -54,7 +55,7 @@ pub(super) fn load(
     pending.keep(disk.as_ref(), epoch)?;
     let segments = take_over(disk.as_ref(), epoch, scans)?;
     let next = runs::first_of_run(highest, rand::random());
-    let mut runs = tail.runs;
+    let mut runs = if is_new { vec![Run::OF_NEW_SPOOL] } else { tail.runs };
     runs::begin(&mut runs, Run { before: highest, first: next });
     let mut spool = Spool {
         dir: settings.dir.display().to_string(),

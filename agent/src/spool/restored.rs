@@ -18,7 +18,9 @@ use crate::domain::{Gap, GapReason};
 pub enum Verdict {
     /// All of them are this spool's.
     Fine,
-    /// Some were never used by this spool: it is a copy of an older state of itself.
+    /// Some were never used by this spool: it is a copy of an older state of itself. Or it began without
+    /// anything, and the collector has counted logs of this agent before: it is the same machine's next
+    /// spool, and what it counted was counted before, unless its logs are others.
     Restored,
 }
 
@@ -30,14 +32,29 @@ pub struct Dropped {
     /// Where work stood when the first of them began: for logs whose position at the collector does
     /// not hold.
     pub resume: Resume,
+    /// It began without anything: those logs begin anew.
+    pub is_new: bool,
 }
 
 impl Spool {
     /// What the numbers stored by the collector say about this spool; asked at each Welcome, before
-    /// anything is sent.
-    pub fn judge(&mut self, stored: &Ranges) -> Verdict {
-        self.hit = runs::hit(&self.runs, self.highest, stored);
-        if self.hit.is_some() { Verdict::Restored } else { Verdict::Fine }
+    /// anything is sent. `has_positions`: the Welcome says how far logs are counted.
+    pub fn judge(&mut self, stored: &Ranges, has_positions: bool) -> Verdict {
+        self.hit = runs::hit(&self.runs, self.highest, stored, has_positions);
+        if self.hit.is_none() {
+            return Verdict::Fine;
+        }
+        if stored.highest() >= self.next {
+            // Numbers of another life must not be used again: they would count as delivered.
+            self.next = runs::first_of_run(stored.highest(), rand::random());
+        }
+        Verdict::Restored
+    }
+
+    /// Whether this spool began without anything and no Welcome has confirmed it: another one may have been
+    /// here before.
+    pub fn is_new(&self) -> bool {
+        self.runs.iter().any(Run::is_of_new_spool)
     }
 
     /// A Welcome found nothing amiss, or what it found was put right. The next append writes this down,
@@ -53,7 +70,9 @@ impl Spool {
     /// Errors: the disk; it may be tried again.
     pub fn drop_run(&mut self, now_ms: i64) -> io::Result<Dropped> {
         let hit = self.hit.ok_or(io::ErrorKind::InvalidInput)?;
+        let is_new = matches!(hit, Hit::Run(run) if run.is_of_new_spool());
         let (before, resume) = match hit {
+            Hit::Run(run) if is_new => (run.before, Resume::default()),
             Hit::Run(run) => (run.before, self.resume_at(run.before)?),
             Hit::Beyond => (self.confirmed_to.max(self.marks.sent_to()), self.resume.clone()),
         };
@@ -67,7 +86,7 @@ impl Spool {
             self.drop_in(at, before)?;
         }
         self.declare_dropped(&victims, now_ms);
-        Ok(Dropped { batches: victims.len() as u64, resume })
+        Ok(Dropped { batches: victims.len() as u64, resume, is_new })
     }
 
     /// What is stored stays, and what left in a bundle: whoever has it may import it.

@@ -3,6 +3,10 @@
 //! Each start of an agent begins to number far beyond the number before, by a step of its own. The numbers
 //! between are a hole that this spool never uses. A collector that has stored one of them has heard of
 //! another life of this spool: what is here was restored from an older copy.
+//!
+//! A spool that began without anything may follow one that was deleted. Its first run is remembered as a
+//! run without one before it, until a Welcome says that no logs of this agent were counted, or what is
+//! counted again was dropped.
 
 use super::{
     codec::{self, Reader},
@@ -22,6 +26,16 @@ pub(super) struct Run {
     pub(super) before: u64,
     /// First number of this one.
     pub(super) first: u64,
+}
+
+impl Run {
+    /// The first of a spool that began without batches and without positions.
+    pub(super) const OF_NEW_SPOOL: Run = Run { before: 0, first: 1 };
+
+    /// Whether nothing came before it.
+    pub(super) fn is_of_new_spool(&self) -> bool {
+        self.before == 0
+    }
 }
 
 /// What shows that a spool is a restored copy.
@@ -48,8 +62,16 @@ pub(super) fn begin(runs: &mut Vec<Run>, run: Run) {
     }
 }
 
-/// Whether the collector has stored a number that this spool never used.
-pub(super) fn hit(runs: &[Run], highest: u64, stored: &Ranges) -> Option<Hit> {
+/// Whether the collector has stored a number that this spool never used, or has counted logs of an agent
+/// whose spool began without anything. `has_positions`: it has counted logs.
+pub(super) fn hit(runs: &[Run], highest: u64, stored: &Ranges, has_positions: bool) -> Option<Hit> {
+    // Once a number of this epoch is stored, what it counts from was settled.
+    if let Some(run) = runs.iter().find(|run| run.is_of_new_spool())
+        && stored.highest() == 0
+        && has_positions
+    {
+        return Some(Hit::Run(*run));
+    }
     let in_hole = |run: &&Run| stored.intersects(run.before + 1, run.first - 1);
     if let Some(run) = runs.iter().find(in_hole) {
         return Some(Hit::Run(*run));
@@ -90,22 +112,28 @@ mod tests {
     #[test]
     fn numbers_this_spool_has_used_say_nothing() {
         for known in [&[][..], &[(1, 100)], &[(1, 50), (200_000, 200_005)], &[(400_000, 400_001)]] {
-            assert_eq!(hit(&[SECOND, THIRD], 400_001, &stored(known)), None, "{known:?}");
+            assert_eq!(hit(&[SECOND, THIRD], 400_001, &stored(known), true), None, "{known:?}");
         }
     }
 
     #[test]
     fn a_number_in_a_hole_shows_a_copy_restored_before_the_run_behind_it() {
-        assert_eq!(hit(&[SECOND, THIRD], 400_001, &stored(&[(1, 101)])), Some(Hit::Run(SECOND)));
+        assert_eq!(
+            hit(&[SECOND, THIRD], 400_001, &stored(&[(1, 101)]), true),
+            Some(Hit::Run(SECOND))
+        );
         let second_lived_on = stored(&[(200_011, 200_030)]);
-        assert_eq!(hit(&[SECOND, THIRD], 400_001, &second_lived_on), Some(Hit::Run(THIRD)));
+        assert_eq!(hit(&[SECOND, THIRD], 400_001, &second_lived_on, true), Some(Hit::Run(THIRD)));
     }
 
     #[test]
     fn a_number_beyond_all_shows_a_copy_whichever_run_it_left_from() {
-        assert_eq!(hit(&[SECOND], 200_003, &stored(&[(500_000, 500_001)])), Some(Hit::Run(SECOND)));
-        assert_eq!(hit(&[], 20, &stored(&[(1, 25)])), Some(Hit::Beyond));
-        assert_eq!(hit(&[], 0, &stored(&[])), None);
+        assert_eq!(
+            hit(&[SECOND], 200_003, &stored(&[(500_000, 500_001)]), true),
+            Some(Hit::Run(SECOND))
+        );
+        assert_eq!(hit(&[], 20, &stored(&[(1, 25)]), true), Some(Hit::Beyond));
+        assert_eq!(hit(&[], 0, &stored(&[]), true), None);
     }
 
     #[test]
@@ -113,5 +141,17 @@ mod tests {
         assert_eq!(first_of_run(0, 77), 1);
         assert_eq!(first_of_run(100, 7), 131_179);
         assert_eq!(first_of_run(u64::MAX, 7), u64::MAX);
+    }
+
+    #[test]
+    fn a_new_spool_of_an_agent_whose_logs_were_counted_is_in_doubt_until_one_of_its_numbers_is_stored()
+     {
+        let runs = [Run::OF_NEW_SPOOL, Run { before: 3, first: 200_000 }];
+        let doubt = Some(Hit::Run(Run::OF_NEW_SPOOL));
+        assert_eq!(hit(&runs[..1], 0, &stored(&[]), true), doubt);
+        assert_eq!(hit(&runs, 200_001, &stored(&[]), true), doubt);
+        assert_eq!(hit(&runs, 200_001, &stored(&[]), false), None);
+        assert_eq!(hit(&runs, 200_001, &stored(&[(1, 2)]), true), None);
+        assert_eq!(hit(&[], 4, &stored(&[]), true), None);
     }
 }

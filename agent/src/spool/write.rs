@@ -9,6 +9,7 @@ use super::{
     record::{
         self, Draft, Encoded, LEAN_BYTES_MAX, Lean, Payload, RESUME_BYTES_MAX, Resume, Stored, Tail,
     },
+    runs::Run,
     segment::{self, Contents, Segment},
 };
 use crate::domain::{Gap, GapReason};
@@ -163,7 +164,9 @@ impl Spool {
     /// Ends the epoch: all it held is settled or lost, numbers begin anew, work goes on at `resume`.
     pub fn begin_epoch(&mut self, resume: Resume, now_ms: i64) -> io::Result<()> {
         let epoch = new_epoch();
-        let tail = Tail { declared_to: 0, runs: Vec::new(), resume };
+        // Positions that no Welcome has confirmed are no better in another epoch.
+        let runs = if self.is_new() { vec![Run::OF_NEW_SPOOL] } else { Vec::new() };
+        let tail = Tail { declared_to: 0, runs, resume };
         // One rename makes it: before it the old epoch holds, after it the new one.
         let contents = checkpoint(epoch, &tail, 0, now_ms);
         let number = self.next_number();
@@ -175,8 +178,8 @@ impl Spool {
         self.segments.push_back(segment);
         (self.epoch, self.highest, self.next, self.confirmed_to) = (epoch, 0, 1, 0);
         (self.settled, self.marks, self.names) = Default::default();
-        self.runs.clear();
-        (self.hit, self.must_begin_segment, self.resume) = (None, false, tail.resume);
+        (self.hit, self.must_begin_segment) = (None, false);
+        (self.runs, self.resume) = (tail.runs, tail.resume);
         self.pending.move_to_new_epoch();
         self.keep_pending();
         Ok(())

@@ -61,6 +61,7 @@ impl World {
             agent: self.server.agent.clone(),
             version: self.server.version.clone(),
             boot_id: self.server.boot_id,
+            machine_id: [0; 16],
             epoch: self.server.epoch,
             clock_ms: self.now_ms,
             host: self.server.host.clone(),

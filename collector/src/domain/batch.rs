@@ -13,6 +13,8 @@ pub struct Hello {
     pub agent: AgentId,
     pub version: String,
     pub boot_id: [u8; 16],
+    /// Hash of the machine's id; zeros where it was not told.
+    pub machine_id: [u8; 16],
     pub epoch: Epoch,
     pub clock_ms: i64,
     pub host: HostFacts,

@@ -272,9 +272,12 @@ where
     }
 }
 
-/// Which machine calls.
+/// Which machine calls: by its own id, where it has told one, else by its boot.
 fn machine(hello: &Hello) -> Machine {
-    hello.boot_id
+    match hello.machine_id {
+        id if id == [0; 16] => hello.boot_id,
+        id => id,
+    }
 }
 
 /// Whether an agent may send.

@@ -25,7 +25,7 @@ const RUN_PAUSE_MAX_MS: i64 = 30_000;
 pub struct Registered {
     /// Numbers of its epoch that are stored, first and last included, ascending.
     pub stored: Vec<(u64, u64)>,
-    /// How far each log is counted in them.
+    /// How far each log is counted in them; where there are none, in its other epochs.
     pub positions: Vec<SourcePosition>,
     /// Ids of it that batches wait for.
     pub wanted: Vec<u32>,
@@ -66,9 +66,15 @@ impl Store {
         tx.commit().await?;
         // Behind the ranges: what is stored meanwhile may be told as counted, never the reverse.
         let of = Of { site: &hello.site, agent: &hello.agent, epoch: &hello.epoch };
+        let stored: Vec<_> = ranges.iter().collect();
+        // The spool of an agent that is known was deleted: what it counts may be counted.
+        let positions = match stored.is_empty() {
+            true => self.positions_before(of, coding).await?,
+            false => self.positions(of, coding).await?,
+        };
         Ok(Registered {
-            stored: ranges.iter().collect(),
-            positions: self.positions(of, coding).await?,
+            stored,
+            positions,
             wanted: self.wanted(&hello.site, &hello.agent, &hello.epoch).await?,
         })
     }

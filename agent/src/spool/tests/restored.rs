@@ -24,15 +24,15 @@ fn each_run_numbers_far_beyond_the_one_before() {
 #[test]
 fn a_collector_that_has_what_this_spool_has_says_nothing() {
     let (_dir, mut spool, seqs) = restored(5, 2);
-    assert_eq!(spool.judge(&stored(5)), Verdict::Fine);
-    assert_eq!(spool.judge(&Ranges::from_pairs([(1, 3), (seqs[0], seqs[1])])), Verdict::Fine);
-    assert_eq!(spool.judge(&stored(6)), Verdict::Restored);
+    assert_eq!(spool.judge(&stored(5), true), Verdict::Fine);
+    assert_eq!(spool.judge(&Ranges::from_pairs([(1, 3), (seqs[0], seqs[1])]), true), Verdict::Fine);
+    assert_eq!(spool.judge(&stored(6), true), Verdict::Restored);
 }
 
 #[test]
 fn what_a_restored_copy_closed_is_dropped_and_work_goes_on_from_before_it() {
     let (dir, mut spool, seqs) = restored(5, 3);
-    assert_eq!(spool.judge(&stored(9)), Verdict::Restored);
+    assert_eq!(spool.judge(&stored(9), true), Verdict::Restored);
     let dropped = spool.drop_run(900).unwrap();
     assert_eq!((dropped.batches, dropped.resume), (3, resume(5)));
     let gaps = spool.take_news().gaps;
@@ -40,23 +40,23 @@ fn what_a_restored_copy_closed_is_dropped_and_work_goes_on_from_before_it() {
     assert_eq!(spool.unsettled(0, 10), [1, 2, 3, 4, 5]);
     spool.confirm();
     assert_eq!(append(&mut spool, 200, 10).unwrap(), seqs[2] + 1);
-    assert_eq!(spool.judge(&stored(9)), Verdict::Fine);
+    assert_eq!(spool.judge(&stored(9), true), Verdict::Fine);
     drop(spool);
     let mut opened = open(dir.path());
     assert_eq!((opened.resume, opened.gaps.len()), (resume(200), 0));
-    assert_eq!(opened.spool.judge(&stored(9)), Verdict::Fine);
+    assert_eq!(opened.spool.judge(&stored(9), true), Verdict::Fine);
 }
 
 #[test]
 fn a_crash_before_the_adopted_positions_are_on_disk_leads_to_the_same_judgement() {
     let (dir, mut spool, _) = restored(5, 3);
-    spool.judge(&stored(9));
+    spool.judge(&stored(9), true);
     spool.drop_run(900).unwrap();
     spool.confirm();
     drop(spool);
     let mut opened = open(dir.path());
     assert_eq!((opened.resume, opened.gaps.len()), (resume(5), 1));
-    assert_eq!(opened.spool.judge(&stored(9)), Verdict::Restored);
+    assert_eq!(opened.spool.judge(&stored(9), true), Verdict::Restored);
     assert_eq!(opened.spool.drop_run(950).unwrap().resume, resume(5));
 }
 
@@ -71,7 +71,7 @@ fn several_runs_without_a_collector_are_all_of_the_copy() {
     }
     drop(spool);
     let mut spool = open(dir.path()).spool;
-    assert_eq!(spool.judge(&stored(9)), Verdict::Restored);
+    assert_eq!(spool.judge(&stored(9), true), Verdict::Restored);
     let dropped = spool.drop_run(900).unwrap();
     assert_eq!((dropped.batches, dropped.resume), (402, resume(5)));
     assert_eq!(spool.unsettled(0, 10), [1, 2, 3, 4, 5]);
@@ -80,13 +80,13 @@ fn several_runs_without_a_collector_are_all_of_the_copy() {
 #[test]
 fn a_run_that_a_welcome_confirmed_is_judged_no_more() {
     let (dir, mut spool, seqs) = restored(5, 1);
-    assert_eq!(spool.judge(&stored(5)), Verdict::Fine);
+    assert_eq!(spool.judge(&stored(5), true), Verdict::Fine);
     spool.confirm();
     let second = append(&mut spool, 120, 100).unwrap();
     drop(spool);
     let mut spool = open(dir.path()).spool;
     append(&mut spool, 130, 100).unwrap();
-    assert_eq!(spool.judge(&Ranges::from_pairs([(1, second + 1)])), Verdict::Restored);
+    assert_eq!(spool.judge(&Ranges::from_pairs([(1, second + 1)]), true), Verdict::Restored);
     let dropped = spool.drop_run(900).unwrap();
     assert_eq!((dropped.batches, dropped.resume), (1, resume(120)));
     assert_eq!(spool.unsettled(5, 10), [seqs[0], second]);
@@ -96,7 +96,7 @@ fn a_run_that_a_welcome_confirmed_is_judged_no_more() {
 fn what_left_in_a_bundle_is_not_dropped() {
     let (_dir, mut spool, seqs) = restored(5, 3);
     spool.mark_exported(seqs[1], seqs[1]).unwrap();
-    spool.judge(&stored(9));
+    spool.judge(&stored(9), true);
     assert_eq!(spool.drop_run(900).unwrap().batches, 2);
     assert_eq!(spool.unsettled(5, 10), [seqs[1]]);
 }
@@ -110,7 +110,7 @@ fn a_damaged_last_record_that_the_collector_has_lies_in_a_hole() {
     });
     let mut spool = open(dir.path()).spool;
     append(&mut spool, 99, 10).unwrap();
-    assert_eq!(spool.judge(&stored(5)), Verdict::Restored);
+    assert_eq!(spool.judge(&stored(5), true), Verdict::Restored);
     assert_eq!(spool.drop_run(900).unwrap().resume, resume(4));
 }
 
@@ -122,7 +122,127 @@ fn a_copy_of_a_running_machine_drops_what_it_has_not_sent() {
     spool.confirm();
     append_all(&mut spool, 5..=8, 100);
     spool.to_send(5).unwrap();
-    assert_eq!(spool.judge(&stored(9)), Verdict::Restored);
+    assert_eq!(spool.judge(&stored(9), true), Verdict::Restored);
     let dropped = spool.drop_run(900).unwrap();
     assert_eq!((dropped.batches, dropped.resume), (3, resume(8)));
+}
+
+/// A spool that began without anything and has closed `batches`.
+fn new_spool(batches: u64) -> (tempfile::TempDir, Spool) {
+    let dir = spool_of(batches);
+    let spool = open(dir.path()).spool;
+    (dir, spool)
+}
+
+#[test]
+fn a_new_spool_of_an_agent_whose_logs_were_counted_is_judged_also_after_crashes() {
+    for batches in [0, 3] {
+        let (dir, mut spool) = new_spool(batches);
+        assert_eq!(spool.judge(&stored(0), true), Verdict::Restored);
+        drop(spool);
+        let mut spool = open(dir.path()).spool;
+        assert!(spool.is_new());
+        assert_eq!(spool.judge(&stored(0), true), Verdict::Restored);
+        let dropped = spool.drop_run(900).unwrap();
+        assert_eq!((dropped.batches, dropped.is_new), (batches, true));
+        assert_eq!(dropped.resume, Resume::default());
+        assert_eq!(spool.take_news().gaps.len(), usize::from(batches > 0));
+        assert_eq!(spool.unsettled(0, 10), [0u64; 0]);
+    }
+}
+
+#[test]
+fn a_new_spool_that_adopted_positions_is_judged_again_only_until_they_are_on_disk() {
+    let (dir, mut spool) = new_spool(3);
+    spool.judge(&stored(0), true);
+    spool.drop_run(900).unwrap();
+    spool.confirm();
+    assert_eq!(spool.judge(&stored(0), true), Verdict::Fine);
+    drop(spool);
+    let mut opened = open(dir.path());
+    assert_eq!(opened.resume, Resume::default());
+    assert_eq!(opened.spool.judge(&stored(0), true), Verdict::Restored);
+    assert_eq!(opened.spool.drop_run(950).unwrap().batches, 0);
+    opened.spool.confirm();
+    let seq = append(&mut opened.spool, 50, 100).unwrap();
+    drop(opened);
+    let mut opened = open(dir.path());
+    assert_eq!(opened.resume, resume(50));
+    assert_eq!(opened.spool.judge(&stored(0), true), Verdict::Fine);
+    assert_eq!(opened.spool.unsettled(0, 10), [seq]);
+}
+
+#[test]
+fn a_new_spool_of_an_agent_nobody_knows_is_confirmed_at_once() {
+    let (dir, mut spool) = new_spool(0);
+    assert_eq!(spool.judge(&stored(0), false), Verdict::Fine);
+    spool.confirm();
+    append_all(&mut spool, 1..=2, 100);
+    assert_eq!(spool.judge(&stored(0), true), Verdict::Fine);
+    drop(spool);
+    assert_eq!(open(dir.path()).spool.judge(&stored(0), true), Verdict::Fine);
+}
+
+/// A running spool of `count` batches, its folder deleted.
+fn deleted(count: u64, is_confirmed: bool) -> (tempfile::TempDir, Spool) {
+    let dir = spool_of(0);
+    let mut spool = open(dir.path()).spool;
+    if is_confirmed {
+        spool.confirm();
+    }
+    append_all(&mut spool, 1..=count, 100);
+    fs::remove_dir_all(dir.path()).unwrap();
+    (dir, spool)
+}
+
+#[test]
+fn a_folder_deleted_while_positions_are_in_memory_drops_nothing_before_or_after_a_crash() {
+    let (dir, mut spool) = deleted(4, true);
+    append(&mut spool, 5, 100).unwrap();
+    assert_eq!(spool.judge(&stored(0), true), Verdict::Fine);
+    drop(spool);
+    let mut opened = open(dir.path());
+    assert_eq!(opened.resume, resume(5));
+    assert_eq!(opened.spool.judge(&stored(0), true), Verdict::Fine);
+}
+
+#[test]
+fn a_folder_deleted_and_an_agent_killed_before_its_next_batch_leave_a_spool_that_is_judged() {
+    let (dir, spool) = deleted(4, true);
+    drop(spool);
+    let mut spool = open(dir.path()).spool;
+    assert_eq!(spool.judge(&stored(0), true), Verdict::Restored);
+}
+
+#[test]
+fn an_epoch_begun_with_positions_is_not_in_doubt_before_its_first_batch() {
+    let (dir, mut spool) = deleted(4, true);
+    spool.disk.renew().unwrap();
+    spool.begin_epoch(resume(4), 900).unwrap();
+    drop(spool);
+    let mut opened = open(dir.path());
+    assert_eq!(opened.resume, resume(4));
+    assert_eq!(opened.spool.judge(&stored(0), true), Verdict::Fine);
+}
+
+#[test]
+fn positions_that_no_welcome_confirmed_are_in_doubt_in_the_next_epoch_too() {
+    let (_dir, mut spool) = deleted(4, false);
+    append(&mut spool, 5, 100).unwrap();
+    assert_eq!(spool.judge(&stored(0), true), Verdict::Restored);
+    let dropped = spool.drop_run(900).unwrap();
+    assert_eq!((dropped.batches, dropped.resume), (1, Resume::default()));
+}
+
+#[test]
+fn numbers_that_another_life_has_used_are_not_used_again() {
+    let dir = spool_of(0);
+    let mut spool = open(dir.path()).spool;
+    append_all(&mut spool, 1..=4, 100);
+    spool.confirm();
+    append(&mut spool, 5, 100).unwrap();
+    assert_eq!(spool.judge(&stored(9), true), Verdict::Restored);
+    spool.drop_run(900).unwrap();
+    spool.confirm();
+    assert!(append(&mut spool, 6, 100).unwrap() > 9);
 }

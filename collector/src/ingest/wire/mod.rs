@@ -146,6 +146,10 @@ fn hello(wire: v1::Hello) -> Result<Hello, Malformed> {
         agent: AgentId(id("hello.agent_id", wire.agent_id)?),
         version: text(wire.agent_version, WORD_BYTES_MAX),
         boot_id: sixteen("hello.boot_id", &wire.boot_id)?,
+        machine_id: match wire.machine_id.is_empty() {
+            true => [0; 16],
+            false => sixteen("hello.machine_id", &wire.machine_id)?,
+        },
         epoch: Epoch(sixteen("hello.epoch", &wire.epoch)?),
         clock_ms: wire.clock_ms,
         host: sample::host_facts(wire.host.unwrap_or_default()),

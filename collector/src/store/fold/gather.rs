@@ -16,7 +16,7 @@ use crate::{
             samples::Samples,
         },
         calendar::{Calendar, HOUR_MS, MINUTE_MS, hour_and_minute},
-        positions::{BySource, keep_newest},
+        positions::{Bearer, BySource, keep_newest},
         value::{clean, plus, quantity},
     },
 };
@@ -143,8 +143,9 @@ impl Gathered {
         for query in content.queries {
             self.queries.entry(query.fingerprint).or_insert(query);
         }
+        let bearer = Bearer { seq: head.seq, closed_ms: head.closed_ms };
         for position in content.positions {
-            keep_newest(&mut self.positions, head.seq, position);
+            keep_newest(&mut self.positions, bearer, position);
         }
         content.gaps.into_iter().for_each(|gap| self.absorb_gap(gap));
         self.observations.extend(content.observations);

@@ -81,6 +81,7 @@ struct Head {
     seq: u64,
     last_minute: i64,
     received_ms: i64,
+    closed_ms: i64,
 }
 
 /// What one pass over some batches of a server came to.

@@ -43,6 +43,7 @@ impl Row {
             seq: unsigned(self.seq),
             last_minute: self.last_minute,
             received_ms: self.received_ms,
+            closed_ms: self.closed_ms,
         };
         let frame = Frame {
             codec: Codec::of_number(self.codec).unwrap_or_default(),

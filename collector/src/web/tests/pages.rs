@@ -21,6 +21,7 @@ impl Browser {
             agent: fixtures::agent(),
             version: "0.1.0".to_owned(),
             boot_id: [1; 16],
+            machine_id: [0; 16],
             epoch: fixtures::epoch(),
             clock_ms: at_ms,
             host: HostFacts { hostname: HOSTILE.to_owned(), cpus: 4, ..HostFacts::default() },
