@@ -40,7 +40,7 @@ impl Spool {
     /// What the numbers stored by the collector say about this spool; asked at each Welcome, before
     /// anything is sent. `has_positions`: the Welcome says how far logs are counted.
     pub fn judge(&mut self, stored: &Ranges, has_positions: bool) -> Verdict {
-        self.hit = runs::hit(&self.runs, self.highest, stored, has_positions);
+        self.hit = runs::hit(&self.runs, self.next, stored, has_positions);
         if self.hit.is_none() {
             return Verdict::Fine;
         }

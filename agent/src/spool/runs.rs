@@ -63,8 +63,9 @@ pub(super) fn begin(runs: &mut Vec<Run>, run: Run) {
 }
 
 /// Whether the collector has stored a number that this spool never used, or has counted logs of an agent
-/// whose spool began without anything. `has_positions`: it has counted logs.
-pub(super) fn hit(runs: &[Run], highest: u64, stored: &Ranges, has_positions: bool) -> Option<Hit> {
+/// whose spool began without anything. `next`: the number of the next batch; what another life used below
+/// it was settled. `has_positions`: the collector has counted logs.
+pub(super) fn hit(runs: &[Run], next: u64, stored: &Ranges, has_positions: bool) -> Option<Hit> {
     // Once a number of this epoch is stored, what it counts from was settled.
     if let Some(run) = runs.iter().find(|run| run.is_of_new_spool())
         && stored.highest() == 0
@@ -76,7 +77,7 @@ pub(super) fn hit(runs: &[Run], highest: u64, stored: &Ranges, has_positions: bo
     if let Some(run) = runs.iter().find(in_hole) {
         return Some(Hit::Run(*run));
     }
-    let is_beyond = stored.highest() > highest;
+    let is_beyond = stored.highest() >= next;
     // Which run the other life left from is not known: the first of them is the safe answer.
     is_beyond.then(|| runs.first().map_or(Hit::Beyond, |run| Hit::Run(*run)))
 }
@@ -112,18 +113,18 @@ mod tests {
     #[test]
     fn numbers_this_spool_has_used_say_nothing() {
         for known in [&[][..], &[(1, 100)], &[(1, 50), (200_000, 200_005)], &[(400_000, 400_001)]] {
-            assert_eq!(hit(&[SECOND, THIRD], 400_001, &stored(known), true), None, "{known:?}");
+            assert_eq!(hit(&[SECOND, THIRD], 400_002, &stored(known), true), None, "{known:?}");
         }
     }
 
     #[test]
     fn a_number_in_a_hole_shows_a_copy_restored_before_the_run_behind_it() {
         assert_eq!(
-            hit(&[SECOND, THIRD], 400_001, &stored(&[(1, 101)]), true),
+            hit(&[SECOND, THIRD], 400_002, &stored(&[(1, 101)]), true),
             Some(Hit::Run(SECOND))
         );
         let second_lived_on = stored(&[(200_011, 200_030)]);
-        assert_eq!(hit(&[SECOND, THIRD], 400_001, &second_lived_on, true), Some(Hit::Run(THIRD)));
+        assert_eq!(hit(&[SECOND, THIRD], 400_002, &second_lived_on, true), Some(Hit::Run(THIRD)));
     }
 
     #[test]
@@ -133,7 +134,7 @@ mod tests {
             Some(Hit::Run(SECOND))
         );
         assert_eq!(hit(&[], 20, &stored(&[(1, 25)]), true), Some(Hit::Beyond));
-        assert_eq!(hit(&[], 0, &stored(&[]), true), None);
+        assert_eq!(hit(&[], 1, &stored(&[]), true), None);
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn what_a_restored_copy_closed_is_dropped_and_work_goes_on_from_before_it() {
     assert_eq!((gaps[0].reason, gaps[0].amount), (GapReason::Restored, 3));
     assert_eq!(spool.unsettled(0, 10), [1, 2, 3, 4, 5]);
     spool.confirm();
+    assert_eq!(spool.judge(&stored(9), true), Verdict::Fine, "also before the next batch");
     assert_eq!(append(&mut spool, 200, 10).unwrap(), seqs[2] + 1);
     assert_eq!(spool.judge(&stored(9), true), Verdict::Fine);
     drop(spool);
