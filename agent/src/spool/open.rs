@@ -46,7 +46,8 @@ pub(super) fn load(
     let tail = tail.unwrap_or_default();
     let newest_seq = scans.iter().flat_map(|s| &s.entries).map(|e| e.seq).max().unwrap_or(0);
     let last_id = scans.iter().map(|scan| scan.last_id).max().unwrap_or(0);
-    let highest = tail.runs.iter().map(|run| run.first).fold(newest_seq, u64::max);
+    let begun = tail.runs.iter().filter(|run| **run != Run::OF_NEW_SPOOL).map(|run| run.first);
+    let highest = begun.fold(newest_seq, u64::max);
     let settled = Settled::read(disk.as_ref(), epoch);
     let mut pending = Pending::read(disk.as_ref(), epoch, tail.declared_to);
     let gaps = damage_gaps(&scans, &settled, now_ms);

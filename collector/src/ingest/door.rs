@@ -304,3 +304,31 @@ fn incoming(hello: &Hello, batch: Batch, received_ms: i64, told: &mut Told) -> I
         live: batch.live.map(|parts| told.after(parts)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AgentId, Epoch, batch::HostFacts};
+
+    fn hello(boot_id: [u8; 16], machine_id: [u8; 16]) -> Hello {
+        Hello {
+            site: SiteId("demo".to_owned()),
+            agent: AgentId("spse-1".to_owned()),
+            version: String::new(),
+            boot_id,
+            machine_id,
+            epoch: Epoch([9; 16]),
+            clock_ms: 0,
+            host: HostFacts::default(),
+            highest_seq: 0,
+            sample: false,
+        }
+    }
+
+    #[test]
+    fn a_machine_is_known_by_its_id_however_often_it_boots_and_by_its_boot_where_it_has_none() {
+        assert_eq!(machine(&hello([1; 16], [3; 16])), machine(&hello([2; 16], [3; 16])));
+        assert_ne!(machine(&hello([1; 16], [3; 16])), machine(&hello([1; 16], [4; 16])));
+        assert_ne!(machine(&hello([1; 16], [0; 16])), machine(&hello([2; 16], [0; 16])));
+    }
+}

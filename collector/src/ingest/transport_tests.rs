@@ -116,10 +116,13 @@ struct Stream {
 
 impl Stream {
     async fn open(channel: Channel, agent: &str, machine: u8) -> Result<Stream, tonic::Status> {
+        // Each call is one of a machine that was booted meanwhile.
+        let boot = rand::random::<[u8; 16]>();
         let hello = v1::Hello {
             site_id: "demo".into(),
             agent_id: agent.into(),
-            boot_id: vec![machine; 16],
+            boot_id: boot.to_vec(),
+            machine_id: vec![machine; 16],
             epoch: vec![9; 16],
             clock_ms: now_ms(),
             ..v1::Hello::default()
