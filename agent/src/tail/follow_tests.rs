@@ -469,6 +469,59 @@ proptest::proptest! {
         let course = Course::run(&acts);
         proptest::prop_assert_eq!(course.read, course.written);
     }
+
+    /// Files of a pattern, written to in any order, begun anew when they were read, and restarts: every
+    /// line once.
+    #[test]
+    fn every_line_of_a_pattern_is_read_exactly_once(
+        acts in proptest::collection::vec((0u8..8, 0u8..4), 1..40),
+    ) {
+        let (mut scene, mut told) = (Scene::new(), Told::new());
+        let start = Some(Start::Beginning);
+        let mut follower = scene.follower("app-*.log", told.progress.clone(), start);
+        scene.drain(&mut follower, &mut told);
+        let (mut written, mut read) = (Vec::new(), Vec::new());
+        for (act, file) in acts {
+            let name = format!("app-{file}.log");
+            let text = format!("line {:05} of this log, with words behind it", written.len());
+            match act {
+                0..4 => {
+                    scene.write(&name, &format!("{text}\n"));
+                    written.push(text);
+                }
+                4 => {
+                    read.extend(scene.drain(&mut follower, &mut told));
+                    fs::write(scene.path(&name), format!("{text}\n")).unwrap();
+                    written.push(text);
+                }
+                5 => follower = scene.follower("app-*.log", told.progress.clone(), None),
+                _ => read.extend(scene.drain(&mut follower, &mut told)),
+            }
+        }
+        read.extend(scene.drain(&mut follower, &mut told));
+        read.sort();
+        proptest::prop_assert_eq!(read, written);
+    }
+}
+
+#[test]
+fn a_new_file_of_a_pattern_is_read_though_another_was_written_to_after_it() {
+    for is_restarted in [false, true] {
+        let (mut scene, mut told) = (Scene::new(), Told::new());
+        let mut follower =
+            scene.follower("app-*.log", told.progress.clone(), Some(Start::Beginning));
+        scene.write("app-a.log", &head("a"));
+        scene.drain(&mut follower, &mut told);
+        if is_restarted {
+            follower = scene.follower("app-*.log", told.progress.clone(), None);
+        }
+        scene.write("app-b.log", &head("b"));
+        scene.age("app-b.log", 1);
+        scene.write("app-a.log", "a2\n");
+        let mut read = scene.drain(&mut follower, &mut told);
+        read.sort();
+        assert_eq!(read, [head("b").trim(), "a2"], "{is_restarted}");
+    }
 }
 
 #[test]

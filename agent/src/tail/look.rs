@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::Start,
-    domain::{FileIdentity, SourcePosition},
+    domain::{FileIdentity, SourcePosition, SourceProgress},
 };
 
 /// Between two looks at the folder.
@@ -218,6 +218,13 @@ impl Follower {
             None => self.progress.files.iter().any(|known| judge::is_copy(file, known)),
         };
         let modified = |file: &Found| file.modified_ns;
+        if discover::is_pattern(&self.path) {
+            // Written to beside each other, so that none tells of another: what is unknown is news, unless
+            // it may have been forgotten, which befalls the oldest.
+            let is_all_known = self.progress.files.len() < SourceProgress::FILES_MAX;
+            let as_known = found.iter().filter(is_as_known).filter(|_| !is_all_known);
+            return as_known.map(modified).min().unwrap_or(i128::MIN);
+        }
         let unchanged = found.iter().filter(is_as_known).map(modified).max();
         let newest_event_ms = self.progress.files.iter().map(|known| known.last_event_ms).max();
         let counted = newest_event_ms
