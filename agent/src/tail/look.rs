@@ -53,6 +53,7 @@ impl Follower {
         };
         self.note_what_is_open();
         self.dismissed.retain(|known| found.iter().any(|file| Seen::of(file) == *known));
+        self.news.retain(|at| found.iter().any(|file| file.packing.is_some() && file.at() == *at));
         if let Some(start) = self.start.take() {
             self.settle_at_start(start, &found);
         }

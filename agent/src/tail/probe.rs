@@ -83,6 +83,10 @@ impl Follower {
         now_ms: i64,
     ) {
         let modified_ms = (file.modified_ns / 1_000_000) as i64;
+        // By the time that it is finished, newer files may have been read.
+        if file.modified_ns >= self.read_until_ns(found) {
+            self.news.insert(file.at());
+        }
         if (now_ms - FINISHED_AFTER_MS..=now_ms).contains(&modified_ms) {
             return;
         }
@@ -107,7 +111,7 @@ impl Follower {
         }
         let head = head_of(open.try_clone()?, packing)?;
         let alike = self.alike(file, &head, found)?;
-        match meaning(alike, file.modified_ns >= self.read_until_ns(found)) {
+        match meaning(alike, self.news.contains(&file.at())) {
             Meaning::Wait => Ok(None),
             Meaning::Dismiss => {
                 self.dismissed.insert(Seen::of(file));
