@@ -81,6 +81,8 @@ pub struct Follower {
     pub(super) looked_ms: Option<i64>,
     /// Unknown files that are of no concern, as they were when judged.
     pub(super) dismissed: HashSet<Seen>,
+    /// Device and inode of compressed files that were newer than all that was read when they were met.
+    pub(super) news: HashSet<(u64, u64)>,
     /// Bytes that the last look found unread.
     pub(super) unread_bytes: u64,
 }
@@ -109,6 +111,7 @@ impl Follower {
             missing_since_ms: None,
             looked_ms: None,
             dismissed: HashSet::new(),
+            news: HashSet::new(),
             unread_bytes: 0,
         }
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::Start,
-    domain::{FileIdentity, SourcePosition},
+    domain::{FileIdentity, SourcePosition, SourceProgress},
 };
 
 /// Between two looks at the folder.
@@ -54,6 +54,7 @@ impl Follower {
         };
         self.note_what_is_open();
         self.dismissed.retain(|known| found.iter().any(|file| Seen::of(file) == *known));
+        self.news.retain(|at| found.iter().any(|file| file.packing.is_some() && file.at() == *at));
         if let Some(start) = self.start.take() {
             self.settle_at_start(start, &found);
         }
@@ -86,7 +87,8 @@ impl Follower {
                 continue;
             }
             if probe::is_in_the_making(file, now_ms) {
-                // Read later, it would be behind what is newer, and taken for old.
+                // Read later, it would be behind what is newer, and taken for old after a restart.
+                self.meet_packed(file, found);
                 break;
             }
             if file.packing.is_some() {
@@ -223,6 +225,13 @@ impl Follower {
             None => self.progress.files.iter().any(|known| judge::is_copy(file, known)),
         };
         let modified = |file: &Found| file.modified_ns;
+        if discover::is_pattern(&self.path) {
+            // Written to beside each other, so that none tells of another: what is unknown is news, unless
+            // it may have been forgotten, which befalls the oldest.
+            let is_all_known = self.progress.files.len() < SourceProgress::FILES_MAX;
+            let as_known = found.iter().filter(is_as_known).filter(|_| !is_all_known);
+            return as_known.map(modified).min().unwrap_or(i128::MIN);
+        }
         let unchanged = found.iter().filter(is_as_known).map(modified).max();
         let newest_event_ms = self.progress.files.iter().map(|known| known.last_event_ms).max();
         let counted = newest_event_ms

@@ -52,6 +52,24 @@ fn files_rolled_and_compressed_while_the_agent_was_down_are_finished_first_and_i
 }
 
 #[test]
+fn a_file_compressed_just_now_is_read_when_it_is_finished_though_a_newer_one_was_read_meanwhile() {
+    let (mut scene, mut told) = counted_log();
+    scene.rename("app.log", "app.log.2");
+    scene.age("app.log.2", 300);
+    scene.write("app.log.1", &head("b"));
+    compress(&scene, "app.log.1", "gz", 2);
+    scene.write("app.log", &head("the third, c"));
+    let mut follower = scene.follower("app.log", told.progress.clone(), None);
+    let mut read = Vec::new();
+    for _ in 0..4 {
+        read.extend(scene.drain(&mut follower, &mut told));
+    }
+    read.sort();
+    assert_eq!(read, [head("b").trim(), head("the third, c").trim()]);
+    assert!(told.gaps.is_empty(), "{:?}", told.gaps);
+}
+
+#[test]
 fn a_compressed_file_that_was_interrupted_goes_on_where_it_was() {
     let (mut scene, mut told) = counted_log();
     scene.write("app.log", "a2\na3\n");

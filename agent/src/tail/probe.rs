@@ -88,12 +88,21 @@ impl Follower {
         trouble: &mut Option<String>,
         now_ms: i64,
     ) {
+        self.meet_packed(file, found);
         match self.begin_probe(file, found) {
             Ok(Some(probe)) => self.probe = Some(probe),
             Ok(None) => {}
             Err(error) if packed::is_damage(&error) => self.set_aside(file, &error, now_ms),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => *trouble = Some(file_trouble(file, &error)),
+        }
+    }
+
+    /// Notes whether it holds what is newer than all that was read: by the time that it is finished, newer
+    /// files may have been read on.
+    pub(super) fn meet_packed(&mut self, file: &Found, found: &[Found]) {
+        if file.modified_ns >= self.read_until_ns(found) {
+            self.news.insert(file.at());
         }
     }
 
@@ -109,7 +118,7 @@ impl Follower {
         }
         let head = head_of(open.try_clone()?, packing)?;
         let alike = self.alike(file, &head, found)?;
-        match meaning(alike, file.modified_ns >= self.read_until_ns(found)) {
+        match meaning(alike, self.news.contains(&file.at())) {
             Meaning::Wait => Ok(None),
             Meaning::Dismiss => {
                 self.dismissed.insert(Seen::of(file));
