@@ -241,7 +241,7 @@ pub struct Labels {
     /// Long names, January first.
     pub months_long: [&'static str; 12],
     /// Machine words for why (of states and of losses), and what people read.
-    pub reasons: [(&'static str, &'static str); 34],
+    pub reasons: [(&'static str, &'static str); 35],
     /// Classes of errors, and what people read.
     pub classes: [(&'static str, &'static str); 41],
 }

@@ -260,7 +260,7 @@ impl Server {
                 (kind * 31 + n * 17) % 900
             )
         });
-        let is_java = kind % 2 == 0;
+        let is_java = kind.is_multiple_of(2);
         let exemplar = match is_java {
             true => format!("{id} Internal Server Error\n{message}{}", frames.collect::<String>()),
             false => format!(
