@@ -13,6 +13,9 @@ use super::{
 };
 use crate::domain::{Gap, GapReason};
 
+/// How often it is tried to have batches dropped that somebody exports at this moment, ten times a second.
+const EXPORT_TRIES: u32 = 600;
+
 /// What the numbers that a collector has stored say about a spool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -53,6 +56,8 @@ impl Spool {
     /// Errors: the disk; it may be tried again.
     pub fn drop_run(&mut self, now_ms: i64) -> io::Result<Dropped> {
         let hit = self.hit.ok_or(io::ErrorKind::InvalidInput)?;
+        let _exports = self.disk.lock_exports(EXPORT_TRIES)?;
+        self.marks.look_again(self.disk.as_ref(), self.epoch, self.highest);
         let (before, resume) = match hit {
             Hit::Run(run) => (run.before, self.resume_at(run.before)?),
             Hit::Beyond => (self.confirmed_to.max(self.marks.sent_to()), self.resume.clone()),
