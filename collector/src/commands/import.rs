@@ -73,9 +73,8 @@ async fn audit(store: &Store, taken: &Taken, now_ms: i64) -> Result<()> {
 fn line(name: &str, taken: &Taken) -> String {
     let server = taken.server.as_deref().unwrap_or("nobody");
     let Taken { stored, duplicates, .. } = taken;
-    let mut line = format!(
-        "{name}: {stored} batches of {server} stored, {duplicates} were stored before"
-    );
+    let mut line =
+        format!("{name}: {stored} batches of {server} stored, {duplicates} were stored before");
     if taken.waiting > 0 {
         line = format!(
             "{line}; {} wait for definitions, which come with its next bundle or call",

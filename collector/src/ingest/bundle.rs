@@ -213,7 +213,10 @@ impl<'a> Group<'a> {
         Group { desk, hello, taken, is_introduced: false, batches: Vec::new(), bytes: 0 }
     }
 
-    async fn define(&mut self, known: &[crate::domain::definition::Defined]) -> Result<(), Failure> {
+    async fn define(
+        &mut self,
+        known: &[crate::domain::definition::Defined],
+    ) -> Result<(), Failure> {
         let Hello { site, agent, epoch, .. } = self.hello;
         Ok(self.desk.store.define(site, agent, epoch, known, &[]).await?)
     }

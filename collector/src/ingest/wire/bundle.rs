@@ -46,10 +46,8 @@ pub enum Unreadable {
 pub fn head<R: Read>(input: R) -> Result<(Head, Unverified<R>), Unreadable> {
     let unverified = Unverified::read(input)?;
     let told = unverified.head().clone();
-    let head = Head {
-        hello: hello(told.hello.unwrap_or_default())?,
-        certificate: told.certificate,
-    };
+    let head =
+        Head { hello: hello(told.hello.unwrap_or_default())?, certificate: told.certificate };
     Ok((head, unverified))
 }
 
