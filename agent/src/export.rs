@@ -42,16 +42,12 @@ pub struct Args {
 pub fn run(settings: &Settings, args: &Args, now_ms: i64) -> anyhow::Result<String> {
     let since_ms = args.since.as_ref().map(|typed| since(typed, &settings.zone)).transpose()?;
     if args.output.as_os_str() == STDOUT {
-        let (_, told) = write(settings, since_ms, now_ms, io::stdout().lock())?;
-        return Ok(told);
+        return write(settings, since_ms, now_ms, io::stdout().lock());
     }
     let place = Place::open(&args.output)?;
     let told = match owner::write_as_owner(&settings.state_dir, place.file()?)? {
         Some(told) => told,
-        None => {
-            let (_, told) = write(settings, since_ms, now_ms, place.file()?)?;
-            told
-        }
+        None => write(settings, since_ms, now_ms, place.file()?)?,
     };
     let bytes = place.keep()?;
     let file = args.output.display();
@@ -69,13 +65,13 @@ fn since(typed: &str, zone: &TimeZone) -> anyhow::Result<i64> {
     Ok(civil.to_zoned(zone.clone())?.timestamp().as_millisecond())
 }
 
-/// How many batches were written, and the line that says so.
+/// Writes the bundle and gives a line about what is in it.
 fn write(
     settings: &Settings,
     since_ms: Option<i64>,
     now_ms: i64,
     out: impl Write,
-) -> anyhow::Result<(u64, String)> {
+) -> anyhow::Result<String> {
     let enrolled = identity::load(settings)?;
     let look = Look::open(&settings.spool.dir)?;
     let held = look.held().context("the spool cannot be read")?;
@@ -92,7 +88,7 @@ fn write(
     let source = Source { settings, enrolled: &enrolled, facts: &facts, look: &look };
     let batches = source.write(&leaving, highest_seq, now_ms, out)?;
     let shown = |ms| shown(ms, &settings.zone);
-    Ok((batches, format!("{batches} batches, closed {} to {}", shown(from_ms), shown(to_ms))))
+    Ok(format!("{batches} batches, closed {} to {}", shown(from_ms), shown(to_ms)))
 }
 
 struct Source<'a> {

@@ -42,6 +42,8 @@
 //! # Known limits
 //! - A gap of merged minutes or shed exemplars is written down after the deed: an agent killed between the
 //!   two declares it by the batch's own `merged` and `exemplars_shed` only.
+//! - A spool that only exports fills up: what left is neither merged nor dropped until the collector says
+//!   that it is stored.
 //! - A disk that is unmounted beneath a running agent looks like a deleted folder.
 //! - A segment that cannot be read (not damaged: the disk gives an error) keeps the spool from opening.
 
