@@ -30,4 +30,6 @@ pub mod app;
 
 pub mod enroll;
 
+pub mod export;
+
 pub mod check;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use pantau_agent::{
     app,
     check::{self, Finding},
-    config, enroll,
+    config, enroll, export,
     identity::NotReady,
 };
 use tokio::runtime::Runtime;
@@ -45,6 +45,9 @@ enum Command {
     Run,
     /// Exchanges a one-time token for the identity of this server. Does nothing where it has one.
     Enroll(enroll::Args),
+    /// Writes batches to a signed file, for a server without a link to its collector. Works beside a
+    /// running agent.
+    Export(export::Args),
     /// Tests each piece of the settings, says what to do about it, and changes nothing.
     Check {
         /// Prints JSON instead of a table.
@@ -79,6 +82,7 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Run => runtime.block_on(run(cli)),
         Command::Enroll(args) => runtime.block_on(enroll(cli, args)),
+        Command::Export(args) => export(cli, args),
         Command::Check { json } => runtime.block_on(check(cli, *json)),
     }
 }
@@ -111,6 +115,15 @@ async fn enroll(cli: &Cli, args: &enroll::Args) -> anyhow::Result<ExitCode> {
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let told = enroll::run(&settings, args, now_ms).await?;
     writeln!(std::io::stdout(), "{told}").context("cannot print the result")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export(cli: &Cli, args: &export::Args) -> anyhow::Result<ExitCode> {
+    let Some(settings) = settings(cli) else { return Ok(ExitCode::from(EXIT_WRONG_SETTINGS)) };
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let told = export::run(&settings, args, now_ms)?;
+    // Standard output may be the bundle.
+    eprintln!("{told}");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,6 +4,7 @@
 //! Read the `.proto` first. Only `ship/wire.rs` (agent) and `ingest/wire.rs` (collector) import `v1`;
 //! the rest of each program speaks its own domain types.
 
+pub mod bundle;
 pub mod limits;
 pub mod sketch;
 pub mod token;

@@ -4,6 +4,8 @@
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// One batch's content after decompression.
 pub const CONTENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// One part of an offline bundle: a message and its signature.
+pub const BUNDLE_PART_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 64 * 1024;
 /// Batches an agent may have sent without an acknowledgement.
 pub const IN_FLIGHT_MAX: u32 = 256;
 /// Seconds between two heartbeats of an idle agent.

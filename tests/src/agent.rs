@@ -62,6 +62,18 @@ impl<'a> Agent<'a> {
         self.program.as_ref().map(Program::printed).unwrap_or_default()
     }
 
+    /// `pantau-agent export` of all that its spool holds, into a file of that name.
+    pub fn export(&self, name: &str) -> Result<PathBuf> {
+        let file = self.scratch.join(name);
+        let mut command = self.scratch.command(&binary("pantau-agent")?)?;
+        command.arg("export").arg("--output").arg(&file).arg("--config").arg(&self.settings);
+        let output = command.output()?;
+        if !output.status.success() {
+            bail!("export: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(file)
+    }
+
     /// `pantau-agent check`: exit code and what it printed.
     pub fn check(&self) -> Result<(Option<i32>, String)> {
         let mut command = self.scratch.command(&binary("pantau-agent")?)?;

@@ -132,6 +132,14 @@ impl<'a> Collector<'a> {
         Ok(answer[name].take())
     }
 
+    /// `import` of a bundle: batches stored, and those that were stored before.
+    pub fn import(&self, bundle: &std::path::Path) -> Result<(u64, u64)> {
+        let answer = self.run(&["import", "--json", &bundle.to_string_lossy()])?;
+        let answer: Value = serde_json::from_str(&answer).context("JSON")?;
+        let number = |name: &str| answer["bundles"][0][name].as_u64().context("a number");
+        Ok((number("stored")?, number("duplicates")?))
+    }
+
     /// Runs any command; its standard output.
     pub fn run(&self, arguments: &[&str]) -> Result<String> {
         let output = succeeded(self.command()?.args(arguments).output()?)?;

@@ -53,6 +53,11 @@ impl Enrolled {
         tls::by_ca(&self.ca, tls_1_2)
     }
 
+    /// Signature with the key of the certificate over `bytes`: ECDSA, SHA-256, ASN.1.
+    pub fn sign(&self, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.key.sign(bytes)
+    }
+
     /// Whether the certificate is over.
     pub fn is_expired(&self, now_ms: i64) -> bool {
         now_ms >= self.not_after_ms

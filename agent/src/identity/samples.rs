@@ -148,6 +148,11 @@ pub(crate) fn enrol_at(
     enrolled
 }
 
+/// Public point of the identity's key.
+pub(crate) fn point_of(enrolled: &Enrolled) -> Vec<u8> {
+    key_in(&enrolled.key.request().unwrap())
+}
+
 /// Straight to `address`, counted by nobody.
 pub(crate) fn dialer(address: std::net::SocketAddr) -> Dialer {
     let meter = Meter::open("/nowhere/traffic.json".into(), jiff::tz::TimeZone::UTC, 0);

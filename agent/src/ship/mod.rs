@@ -20,4 +20,4 @@ pub use connect::{Alerts, Connection, Connector, Dialer};
 pub use handshake::Alert;
 pub use link::{Link, LinkEvent, LinkParts};
 pub use meter::Meter;
-pub use wire::{condense, encode, queries};
+pub use wire::{Bundle, Greeting, condense, encode, queries};

@@ -3,6 +3,7 @@
 //! [`content`] makes a batch of a closed window, [`condense`] one of many, [`live`] the state of the
 //! moment; [`messages`] is what both sides say to each other.
 
+mod bundle;
 mod coding;
 mod columns;
 mod condense;
@@ -14,11 +15,13 @@ mod values;
 
 use pantau_proto::v1;
 
+pub use bundle::Bundle;
 pub use condense::condense;
 pub use content::encode;
 pub use definition::queries;
+pub use messages::Greeting;
 pub(super) use messages::{
-    Answer, Greeting, RefusalReason, Refused, answer, batch, definitions, heartbeat, hello,
+    Answer, RefusalReason, Refused, answer, batch, definitions, heartbeat, hello,
 };
 
 use crate::domain::{State, Target};

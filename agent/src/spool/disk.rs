@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::lock::Lock;
+use super::lock::{ExportLock, Lock};
 
 /// Inode: which file this is, whatever its name. Its device is not looked at: it may be another after the
 /// disk was mounted anew.
@@ -37,6 +37,8 @@ pub(super) trait Disk: Send {
     fn inode(&self, name: &str) -> io::Result<Inode>;
     /// Makes the folder again after it was deleted.
     fn renew(&mut self) -> io::Result<()>;
+    /// Keeps batches from being exported, or from being merged and dropped, until it is let go.
+    fn lock_exports(&self, tries: u32) -> io::Result<ExportLock>;
 }
 
 /// Writes a file so that it is there as a whole or not at all, also after a power cut.
@@ -64,12 +66,13 @@ pub(super) fn read_if_there(disk: &dyn Disk, name: &str) -> io::Result<Option<Ve
     }
 }
 
-/// A folder of the file system, locked for this process.
+/// A folder of the file system.
 pub(super) struct Folder {
     dir: PathBuf,
     /// Held open: tells whether the folder of that name is still this one.
     opened: File,
-    _lock: Lock,
+    /// `None`: another process may write here.
+    _lock: Option<Lock>,
 }
 
 impl Folder {
@@ -79,7 +82,15 @@ impl Folder {
         let opened = make(dir).with_context(|| {
             format!("the spool {} cannot be used; let the agent's user write there", dir.display())
         })?;
-        Ok(Folder { dir: dir.to_owned(), opened, _lock: Lock::take(dir)? })
+        let lock = Lock::take(dir)?;
+        // Made while there is room: a full disk must not keep batches from being merged.
+        let _ = ExportLock::take(dir, 1);
+        Ok(Folder { dir: dir.to_owned(), opened, _lock: Some(lock) })
+    }
+
+    /// Beside the agent that uses it; makes nothing.
+    pub(super) fn beside(dir: &Path) -> io::Result<Folder> {
+        Ok(Folder { dir: dir.to_owned(), opened: File::open(dir)?, _lock: None })
     }
 
     fn to_write(&self, name: &str) -> io::Result<File> {
@@ -159,7 +170,11 @@ impl Disk for Folder {
     fn renew(&mut self) -> io::Result<()> {
         let opened = make(&self.dir)?;
         let lock = Lock::take(&self.dir).map_err(io::Error::other)?;
-        (self.opened, self._lock) = (opened, lock);
+        (self.opened, self._lock) = (opened, Some(lock));
         Ok(())
+    }
+
+    fn lock_exports(&self, tries: u32) -> io::Result<ExportLock> {
+        ExportLock::take(&self.dir, tries)
     }
 }

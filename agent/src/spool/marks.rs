@@ -6,8 +6,10 @@
 //!   batches from being sent: a [`sheet`](super::sheet) of a counter (8 bytes) and the number up to
 //!   which batches may have been sent since the last Welcome (8 bytes). Synced before a batch is sent;
 //!   written for [`SENT_AHEAD`] numbers at once.
-//! - `exported`: a sheet of the ranges that left in bundles. Synced before a bundle is handed out. A
-//!   bundle may be imported at any time, so that a Welcome does not settle these; being stored does.
+//! - `exported`: a sheet of the ranges that left in bundles, synced before a bundle is handed out. Written
+//!   by who exports, beside a running agent, which reads it anew before it merges or drops batches; both
+//!   under the lock `export.lock`. A bundle may be imported at any time, so that a Welcome does not settle
+//!   these; being stored does.
 //!
 //! A file that cannot be understood means: all that is held may be with somebody.
 
@@ -41,13 +43,13 @@ impl Marks {
     /// `highest`: all up to it is marked where a file does not tell.
     pub(super) fn read(disk: &dyn Disk, epoch: [u8; 16], highest: u64) -> Marks {
         let (counter, sent_to) = read_sent(disk, epoch).unwrap_or((0, highest));
-        let exported = match sheet::read(disk, EXPORTED, EXPORTED_KIND, epoch) {
-            Ok(Sheet::Missing) => Some(Ranges::default()),
-            Ok(Sheet::Whole(content)) => codec::ranges(&mut Reader(&content)),
-            Ok(Sheet::Damaged) | Err(_) => None,
-        };
-        let exported = exported.unwrap_or_else(|| Ranges::from_pairs([(1, highest)]));
+        let exported = exported(disk, epoch, highest);
         Marks { sent_to, sent_to_kept: sent_to, counter, exported }
+    }
+
+    /// Reads again what left in bundles; `highest` as in [`Marks::read`].
+    pub(super) fn look_again(&mut self, disk: &dyn Disk, epoch: [u8; 16], highest: u64) {
+        self.exported = exported(disk, epoch, highest);
     }
 
     /// Whether a batch may be with somebody.
@@ -92,23 +94,30 @@ impl Marks {
         (self.counter, self.sent_to_kept) = (counter, sent_to);
         Ok(())
     }
+}
 
-    /// These leave in a bundle; written down and synced when this returns.
-    pub(super) fn export(
-        &mut self,
-        disk: &dyn Disk,
-        epoch: [u8; 16],
-        first: u64,
-        last: u64,
-    ) -> io::Result<()> {
-        let mut exported = self.exported.clone();
-        exported.add(first, last);
-        let mut content = Vec::new();
-        codec::put_ranges(&mut content, &exported);
-        sheet::write(disk, EXPORTED, EXPORTED_KIND, epoch, &content)?;
-        self.exported = exported;
-        Ok(())
-    }
+/// These leave in a bundle; written down and synced when this returns. `highest`: all up to it has left
+/// where the file does not tell.
+pub(super) fn export(
+    disk: &dyn Disk,
+    epoch: [u8; 16],
+    highest: u64,
+    leaving: &Ranges,
+) -> io::Result<()> {
+    let mut exported = exported(disk, epoch, highest);
+    leaving.pairs().iter().for_each(|(first, last)| exported.add(*first, *last));
+    let mut content = Vec::new();
+    codec::put_ranges(&mut content, &exported);
+    sheet::write(disk, EXPORTED, EXPORTED_KIND, epoch, &content)
+}
+
+fn exported(disk: &dyn Disk, epoch: [u8; 16], highest: u64) -> Ranges {
+    let told = match sheet::read(disk, EXPORTED, EXPORTED_KIND, epoch) {
+        Ok(Sheet::Missing) => Some(Ranges::default()),
+        Ok(Sheet::Whole(content)) => codec::ranges(&mut Reader(&content)),
+        Ok(Sheet::Damaged) | Err(_) => None,
+    };
+    told.unwrap_or_else(|| Ranges::from_pairs([(1, highest)]))
 }
 
 /// Counter and number of the newer place. `None`: the file does not tell.

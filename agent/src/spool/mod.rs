@@ -7,6 +7,7 @@
 //!
 //! # Files, in one folder (mode 0700, files 0600)
 //! - `lock`: held with `flock` while an agent runs.
+//! - `export.lock`: held with `flock` by who exports ([`look`]), and while an agent merges batches.
 //! - `owner`: which machine this spool belongs to ([`owner`]); a copy on another machine is refused.
 //! - `00000001.seg`, `00000002.seg`, ...: segments ([`segment`], version 2), written only at the end of
 //!   the newest. Each names its epoch; the newest segment's is the spool's. A record is a lean part, which
@@ -32,7 +33,7 @@
 //! - The newest record is never deleted, whatever was acknowledged: it holds the read positions.
 //! - When room is short ([`pressure`]): settled batches go, then exemplars, then minutes are merged to
 //!   hours; counts never. Each loss is declared in the next batch. A batch that was sent and not settled
-//!   by a Welcome since, or exported and not stored, is never merged.
+//!   by a Welcome since, or exported and not stored, is never merged; while somebody exports, none is.
 //! - Settled batches are kept for the grace period, counted between records and at most an hour a step: a
 //!   clock that jumps either way neither deletes them at once nor keeps them for ever.
 //! - A folder deleted while the agent runs is noticed at the next append: a new epoch begins with the
@@ -44,12 +45,15 @@
 //! - A gap of merged minutes or shed exemplars is written down after the deed: an agent killed between the
 //!   two declares it by the batch's own `merged` and `exemplars_shed` only.
 //! - What a new spool exported before its first Welcome may count again what an older spool has delivered.
+//! - A spool that only exports fills up: what left is neither merged nor dropped until the collector says
+//!   that it is stored.
 //! - A disk that is unmounted beneath a running agent looks like a deleted folder.
 //! - A segment that cannot be read (not damaged: the disk gives an error) keeps the spool from opening.
 
 mod codec;
 mod disk;
 mod lock;
+mod look;
 mod marks;
 mod names;
 mod open;
@@ -71,6 +75,7 @@ use std::{collections::VecDeque, io};
 
 use crate::{config::SpoolSettings, domain::Gap};
 use disk::{Disk, Folder};
+pub use look::{Held, Look};
 use marks::Marks;
 pub use names::Names;
 pub use owner::machine_id;
@@ -225,11 +230,6 @@ impl Spool {
         News { gaps: self.pending.take(), begun_anew }
     }
 
-    /// These batches leave in a bundle: from then on they are never merged. Synced when this returns.
-    pub fn mark_exported(&mut self, first: u64, last: u64) -> io::Result<()> {
-        self.marks.export(self.disk.as_ref(), self.epoch, first, last)
-    }
-
     /// Definitions of these ids, ascending; an id that is missing has been lost.
     pub fn definition(&self, ids: &[u32]) -> io::Result<Vec<(u32, Vec<u8>)>> {
         let mut found = self.definitions()?;
@@ -246,13 +246,6 @@ impl Spool {
     pub fn unsettled(&self, after: u64, limit: usize) -> Vec<u64> {
         let open = self.entries_after(after).map(|entry| entry.seq);
         open.filter(|seq| !self.settled.contains(*seq)).take(limit).collect()
-    }
-
-    /// Numbers held, settled or not, oldest first: at most `limit` of those above `after` that were closed
-    /// at or after `since_ms`.
-    pub fn held(&self, after: u64, since_ms: i64, limit: usize) -> Vec<u64> {
-        let held = self.entries_after(after).filter(|entry| entry.closed_ms >= since_ms);
-        held.map(|entry| entry.seq).take(limit).collect()
     }
 
     fn entries_after(&self, after: u64) -> impl Iterator<Item = &Entry> {

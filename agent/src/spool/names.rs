@@ -181,6 +181,15 @@ pub(super) fn definitions(disk: &dyn Disk, epoch: [u8; 16]) -> io::Result<Vec<(u
     Ok(found.into_iter().collect())
 }
 
+/// Which file is written to; `None` where there is none yet.
+pub(super) fn inode(disk: &dyn Disk) -> io::Result<Option<disk::Inode>> {
+    match disk.inode(NAME) {
+        Ok(inode) => Ok(Some(inode)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The epoch that the file says it belongs to.
 pub(super) fn epoch_on(disk: &dyn Disk) -> Option<[u8; 16]> {
     file_epoch(&disk.read_at(NAME, 0, FILE_HEADER_BYTES).ok()?)

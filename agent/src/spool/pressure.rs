@@ -131,7 +131,11 @@ impl Spool {
     }
 
     fn relieve_minutes(&mut self, at: usize) -> Option<()> {
-        let segment = self.segments.get(at).filter(|segment| !segment.is_condensed)?;
+        self.segments.get(at).filter(|segment| !segment.is_condensed)?;
+        // While somebody exports, logs wait rather than that a batch leaves twice, alone and merged.
+        let _exports = self.disk.lock_exports(1).ok()?;
+        self.marks.look_again(self.disk.as_ref(), self.epoch, self.highest);
+        let segment = self.segments.get(at)?;
         let may_merge = |entry: &Entry| {
             !self.is_needed(entry.seq)
                 && !self.settled.contains(entry.seq)

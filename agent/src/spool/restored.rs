@@ -13,6 +13,9 @@ use super::{
 };
 use crate::domain::{Gap, GapReason};
 
+/// How often it is tried to have batches dropped that somebody exports at this moment, ten times a second.
+const EXPORT_TRIES: u32 = 600;
+
 /// What the numbers that a collector has stored say about a spool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -71,6 +74,8 @@ impl Spool {
     pub fn drop_run(&mut self, now_ms: i64) -> io::Result<Dropped> {
         let hit = self.hit.ok_or(io::ErrorKind::InvalidInput)?;
         let is_new = matches!(hit, Hit::Run(run) if run.is_of_new_spool());
+        let _exports = self.disk.lock_exports(EXPORT_TRIES)?;
+        self.marks.look_again(self.disk.as_ref(), self.epoch, self.highest);
         let (before, resume) = match hit {
             Hit::Run(run) if is_new => (run.before, Resume::default()),
             Hit::Run(run) => (run.before, self.resume_at(run.before)?),

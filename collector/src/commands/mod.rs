@@ -7,6 +7,7 @@ mod availability;
 mod check;
 mod errors;
 mod gaps;
+mod import;
 mod listing;
 mod queries;
 mod report;
@@ -87,6 +88,8 @@ pub enum Command {
     Token(token::Args),
     /// List which servers may send, and revoke them
     Agents(agents::Args),
+    /// Take bundles that agents have exported to files, each batch once, whatever came by the link
+    Import(import::Args),
     /// Say who may sign in to the pages
     User(user::Args),
 }
@@ -105,6 +108,7 @@ impl Command {
             Command::Check(args) => check::execute(args, settings).await,
             Command::Token(args) => token::execute(args, settings).await,
             Command::Agents(args) => agents::execute(args, settings).await,
+            Command::Import(args) => import::execute(args, settings).await,
             Command::User(args) => user::execute(args, settings).await,
         }
     }

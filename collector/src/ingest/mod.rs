@@ -11,6 +11,7 @@ mod answers;
 mod attempts;
 #[cfg(test)]
 mod backlog_tests;
+pub mod bundle;
 mod commit;
 mod door;
 mod floor;

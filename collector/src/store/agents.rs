@@ -79,6 +79,28 @@ impl Store {
         })
     }
 
+    /// Makes a server known whose batches come in a file: it has not called, so that no contact is noted,
+    /// and nothing changes where it is known. `since_ms`: from when on there is something of it.
+    pub async fn introduce(&self, hello: &Hello, since_ms: i64) -> StoreResult<()> {
+        sqlx::query(
+            "INSERT INTO server (site_id, agent_id, version, epoch, boot_id, host, sample,
+                 first_seen_ms, last_seen_ms, clock_offset_ms, live, live_at_ms, database_facts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, '{}', 0, '[]')
+             ON CONFLICT (site_id, agent_id) DO NOTHING",
+        )
+        .bind(hello.site.0.as_str())
+        .bind(hello.agent.0.as_str())
+        .bind(clean(&hello.version).into_owned())
+        .bind(hello.epoch.0.as_slice())
+        .bind(hello.boot_id.as_slice())
+        .bind(to_json::<HostFacts>(&hello.host)?)
+        .bind(i64::from(hello.sample))
+        .bind(since_ms)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Notes signs of life: when each was received, and the state it brought.
     pub async fn heartbeat(&self, beats: &[(SiteId, AgentId, i64, LiveState)]) -> StoreResult<()> {
         if beats.is_empty() {

@@ -25,6 +25,7 @@ pub enum Action {
     AgentRenewed,
     AgentRevoked,
     EnrolmentRefused,
+    BundleImported,
 }
 
 impl Action {
@@ -46,6 +47,7 @@ impl Action {
             Action::AgentRenewed => "agent_renewed",
             Action::AgentRevoked => "agent_revoked",
             Action::EnrolmentRefused => "enrolment_refused",
+            Action::BundleImported => "bundle_imported",
         }
     }
 }

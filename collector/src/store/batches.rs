@@ -49,6 +49,21 @@ impl Store {
         tx.commit().await?;
         Ok(outcomes)
     }
+
+    /// As [`Store::save`], of batches of one server that came in a file: no contact is noted, and no state.
+    /// The server must be known ([`Store::introduce`]).
+    pub async fn save_brought(&self, batches: &[IncomingBatch]) -> StoreResult<Vec<SaveOutcome>> {
+        let mut outcomes = vec![SaveOutcome::Duplicate; batches.len()];
+        let mut tx = self.begin_write().await?;
+        for ((site, agent), of_server) in by_server(batches) {
+            self.lock_server(&mut tx, site, agent).await?;
+            for (epoch, numbers) in by_epoch(batches, &of_server) {
+                save_epoch(&mut tx, batches, &epoch, &numbers, &mut outcomes).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(outcomes)
+    }
 }
 
 /// Ranges of numbers of an epoch that are stored.

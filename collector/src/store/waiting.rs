@@ -3,6 +3,8 @@
 
 use sqlx::AnyConnection;
 
+use crate::domain::{AgentId, SiteId};
+
 use super::{
     StoreResult,
     definitions::Of,
@@ -127,5 +129,17 @@ impl super::Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|(_, batches)| unsigned(batches)).sum())
+    }
+
+    /// Batches of one server that wait for definitions.
+    pub async fn waiting_of(&self, site: &SiteId, agent: &AgentId) -> StoreResult<u64> {
+        let (batches,): (i64,) = sqlx::query_as(
+            "SELECT CAST(COUNT(*) AS BIGINT) FROM batch_waiting WHERE site_id = $1 AND agent_id = $2",
+        )
+        .bind(site.0.as_str())
+        .bind(agent.0.as_str())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(unsigned(batches))
     }
 }

@@ -2,6 +2,7 @@
 //! processes.
 
 mod alerts;
+mod bundle;
 mod counts;
 mod faults;
 mod pages;

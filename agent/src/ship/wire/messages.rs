@@ -12,6 +12,8 @@ use crate::{
 
 /// Bytes of definitions in one message; more travel in several.
 const DEFINITIONS_BYTES_MAX: usize = 512 * 1024;
+/// Definitions in one message, with room for as many that are lost below what a collector takes (1,000).
+const DEFINITIONS_MAX: usize = 500;
 
 /// What the collector said.
 #[derive(Debug)]
@@ -63,18 +65,23 @@ pub(in crate::ship) enum RefusalReason {
 }
 
 /// What a Hello says.
-pub(in crate::ship) struct Greeting<'a> {
-    pub(in crate::ship) identity: &'a Identity,
-    pub(in crate::ship) facts: &'a HostFacts,
-    pub(in crate::ship) machine_id: [u8; 16],
-    pub(in crate::ship) epoch: [u8; 16],
-    pub(in crate::ship) highest_seq: u64,
-    pub(in crate::ship) clock_ms: i64,
+#[allow(missing_docs)]
+pub struct Greeting<'a> {
+    pub identity: &'a Identity,
+    pub facts: &'a HostFacts,
+    pub machine_id: [u8; 16],
+    pub epoch: [u8; 16],
+    pub highest_seq: u64,
+    pub clock_ms: i64,
 }
 
 pub(in crate::ship) fn hello(greeting: &Greeting<'_>) -> Outgoing {
+    outgoing(v1::agent_message::Message::Hello(who(greeting)))
+}
+
+pub(super) fn who(greeting: &Greeting<'_>) -> v1::Hello {
     let Greeting { identity, facts, .. } = greeting;
-    outgoing(v1::agent_message::Message::Hello(v1::Hello {
+    v1::Hello {
         site_id: identity.site_id.clone(),
         agent_id: identity.agent_id.clone(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -85,16 +92,22 @@ pub(in crate::ship) fn hello(greeting: &Greeting<'_>) -> Outgoing {
         highest_seq: greeting.highest_seq,
         sample: identity.sample,
         machine_id: greeting.machine_id.to_vec(),
-    }))
+    }
 }
 
 /// A batch of the stream's epoch; `live` with the newest one only.
 pub(in crate::ship) fn batch(stored: Stored, live: Option<(&LiveState, Parts)>) -> Outgoing {
+    let live = live.map(|(state, parts)| live::state(state, parts));
+    outgoing(v1::agent_message::Message::Batch(v1::Batch { live, ..closed(stored) }))
+}
+
+/// A batch of that epoch, without live state.
+pub(super) fn closed(stored: Stored) -> v1::Batch {
     let more_minutes = stored.last_minute.saturating_sub(stored.first_minute);
     let coded = |bytes: &[u8]| {
         if bytes.is_empty() { v1::Codec::Unspecified } else { coding::codec_of(bytes) }
     };
-    outgoing(v1::agent_message::Message::Batch(v1::Batch {
+    v1::Batch {
         epoch: Vec::new(),
         seq: stored.seq,
         merged: stored.merged,
@@ -106,8 +119,8 @@ pub(in crate::ship) fn batch(stored: Stored, live: Option<(&LiveState, Parts)>) 
         exemplars: stored.exemplars,
         exemplars_shed: stored.exemplars_shed,
         closed_ms: stored.closed_ms,
-        live: live.map(|(state, parts)| live::state(state, parts)),
-    }))
+        live: None,
+    }
 }
 
 pub(in crate::ship) fn heartbeat(live: &LiveState, parts: Parts) -> Outgoing {
@@ -117,10 +130,16 @@ pub(in crate::ship) fn heartbeat(live: &LiveState, parts: Parts) -> Outgoing {
 
 /// The answer to an Ask: what the spool found of the ids that were asked for.
 pub(in crate::ship) fn definitions(asked: &[u32], found: &[(u32, Vec<u8>)]) -> Vec<Outgoing> {
+    let is_known = |id: &u32| found.iter().any(|(known, _)| known == id);
+    let lost: Vec<u32> = asked.iter().filter(|id| !is_known(id)).copied().collect();
+    let messages = defined(found, lost).into_iter();
+    messages.map(v1::agent_message::Message::Definitions).map(outgoing).collect()
+}
+
+/// Definitions in messages of a bounded size; the last one tells what is lost.
+pub(super) fn defined(found: &[(u32, Vec<u8>)], mut lost: Vec<u32>) -> Vec<v1::Definitions> {
     let mut messages = vec![v1::Definitions::default()];
     let mut bytes = 0;
-    let is_known = |id: &u32| found.iter().any(|(known, _)| known == id);
-    let mut lost: Vec<u32> = asked.iter().filter(|id| !is_known(id)).copied().collect();
     for (id, coded) in found {
         // What cannot be read is lost as well.
         let Ok(definition) = definition::with_id(*id, coded) else {
@@ -128,7 +147,8 @@ pub(in crate::ship) fn definitions(asked: &[u32], found: &[(u32, Vec<u8>)]) -> V
             continue;
         };
         bytes += coded.len();
-        if bytes > DEFINITIONS_BYTES_MAX {
+        let number = messages.last().map_or(0, |last| last.definitions.len());
+        if bytes > DEFINITIONS_BYTES_MAX || number == DEFINITIONS_MAX {
             bytes = coded.len();
             messages.push(v1::Definitions::default());
         }
@@ -139,8 +159,7 @@ pub(in crate::ship) fn definitions(asked: &[u32], found: &[(u32, Vec<u8>)]) -> V
     if let Some(last) = messages.last_mut() {
         last.lost = lost;
     }
-    let messages = messages.into_iter().map(v1::agent_message::Message::Definitions);
-    messages.map(outgoing).collect()
+    messages
 }
 
 pub(in crate::ship) fn answer(message: Incoming) -> Answer {

@@ -8,6 +8,7 @@ use std::{
 use super::*;
 use crate::spool::{
     disk::{Disk, Inode},
+    lock::ExportLock,
     open, owner,
 };
 
@@ -127,6 +128,10 @@ impl FakeDisk {
 }
 
 impl Disk for FakeDisk {
+    fn lock_exports(&self, _: u32) -> io::Result<ExportLock> {
+        Ok(ExportLock::none())
+    }
+
     fn list(&self) -> io::Result<Vec<String>> {
         let mut state = self.state();
         state.call().1.map(|()| state.folder.keys().cloned().collect())
@@ -345,8 +350,8 @@ impl World {
                 spool.confirm();
             }
             Act::Export => {
-                if let Some(seq) = spool.held(0, 0, 1).first() {
-                    let _ = spool.mark_exported(*seq, *seq);
+                if let Some(seq) = super::held(spool).first() {
+                    let _ = super::export(spool, *seq, *seq);
                 }
             }
         }
@@ -389,7 +394,7 @@ fn offset(opened: &Opened) -> u64 {
 
 fn all(spool: &Spool) -> Vec<u64> {
     let read = |seq| spool.read(seq).unwrap().unwrap();
-    let held = spool.held(0, i64::MIN, usize::MAX).into_iter().map(read);
+    let held = super::held(spool).into_iter().map(read);
     held.flat_map(|stored| super::pressed::numbers(&stored.data, stored.merged)).collect()
 }
 

@@ -9,6 +9,7 @@ use super::{record::SEAL_BYTES, *};
 use crate::domain::{FileIdentity, GapReason, SourcePosition, SourceProgress};
 
 mod faults;
+mod looked;
 mod pressed;
 mod restored;
 
@@ -57,6 +58,16 @@ fn payload(n: u64, bytes: usize) -> Payload {
 
 fn append(spool: &mut Spool, n: u64, bytes: usize) -> Result<u64, AppendError> {
     spool.append(&draft(n), |_| Ok(payload(n, bytes)), 0)
+}
+
+/// As an export does.
+fn export(spool: &Spool, first: u64, last: u64) -> io::Result<()> {
+    let leaving = Ranges::from_pairs([(first, last)]);
+    marks::export(spool.disk.as_ref(), spool.epoch, spool.highest, &leaving)
+}
+
+fn held(spool: &Spool) -> Vec<u64> {
+    spool.entries_after(0).map(|entry| entry.seq).collect()
 }
 
 fn append_all(spool: &mut Spool, numbers: std::ops::RangeInclusive<u64>, bytes: usize) {

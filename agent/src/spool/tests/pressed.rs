@@ -77,7 +77,7 @@ fn a_batch_that_may_be_with_somebody_is_never_merged_also_after_a_crash() {
     let mut spool = open_joining(&disk);
     append_all(&mut spool, 1..=400, 2_000);
     spool.to_send(3).unwrap();
-    spool.mark_exported(310, 311).unwrap();
+    export(&spool, 310, 311).unwrap();
     drop(spool);
     let mut spool = open_joining(&disk);
     append_all(&mut spool, 401..=1_500, 2_000);

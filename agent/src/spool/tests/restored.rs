@@ -96,7 +96,7 @@ fn a_run_that_a_welcome_confirmed_is_judged_no_more() {
 #[test]
 fn what_left_in_a_bundle_is_not_dropped() {
     let (_dir, mut spool, seqs) = restored(5, 3);
-    spool.mark_exported(seqs[1], seqs[1]).unwrap();
+    export(&spool, seqs[1], seqs[1]).unwrap();
     spool.judge(&stored(9), true);
     assert_eq!(spool.drop_run(900).unwrap().batches, 2);
     assert_eq!(spool.unsettled(5, 10), [seqs[1]]);

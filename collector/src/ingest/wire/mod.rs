@@ -2,6 +2,7 @@
 //! refused by name. Nothing else in the collector imports the generated types.
 
 mod bounds;
+pub mod bundle;
 mod coding;
 mod columns;
 mod define;
