@@ -38,7 +38,7 @@ fn part(part: bundle_part::Part) -> v1::BundlePart {
     v1::BundlePart { part: Some(part) }
 }
 
-/// One error of the group 1; only the first batch of an epoch could define it.
+/// One error of the group 1, which is defined elsewhere.
 fn batch(seq: u64) -> v1::BundlePart {
     let errors =
         v1::ErrorCounts { group: vec![1], count: vec![1], last_ms: vec![5], ..Default::default() };
@@ -168,7 +168,7 @@ async fn of_a_file_cut_short_what_came_before_is_taken_and_it_is_said() {
     let scene = Scene::new().await;
     let seqs: Vec<u64> = (1..=2_000).collect();
     let whole = std::fs::read(scene.bundle(&PLAIN, &seqs)).unwrap();
-    let taken = scene.take(&scene.file(&whole[..whole.len() / 2])).await;
+    let taken = scene.take(&scene.file(&whole[..whole.len() / 10 * 9])).await;
     assert!(taken.failure.as_ref().is_some_and(Failure::is_truncated), "{taken:?}");
     assert!((1..2_000).contains(&taken.stored), "{taken:?}");
     assert_eq!(scene.counted().await, taken.stored as i64);
@@ -196,7 +196,7 @@ async fn nothing_behind_a_forged_part_is_taken() {
         let bytes = std::fs::read(scene.bundle(&PLAIN, &[1, 2, 3])).unwrap();
         zstd::decode_all(&bytes[MAGIC.len()..]).unwrap()
     };
-    // The count of lines in the second batch: each part is its length and itself.
+    // Where each part begins: its length, then itself.
     let mut places = Vec::new();
     let mut at = 0;
     while let Some(length) = unpacked.get(at..at + 4) {
@@ -204,7 +204,7 @@ async fn nothing_behind_a_forged_part_is_taken() {
         at += 4 + u32::from_le_bytes(length.try_into().unwrap()) as usize;
     }
     let mut changed = unpacked.clone();
-    // Head, definitions, batches 1, 2 and 3, end.
+    // Of head, definitions, batches 1, 2 and 3, end: within the second batch.
     changed[places[3] + 40] ^= 1;
     let packed = [MAGIC.to_vec(), zstd::encode_all(&changed[..], 1).unwrap()].concat();
     let taken = scene.take(&scene.file(&packed)).await;
