@@ -130,7 +130,7 @@ impl Desk<'_> {
         let ended = loop {
             let part = wire::part(&mut reader);
             let done = match part {
-                Ok(Part::End(_)) => break Ok(()),
+                Ok(Part::End) => break Ok(()),
                 Ok(Part::Definitions(known)) => group.define(&known).await,
                 Ok(Part::Batch(batch)) if !self.may_sign(&presented, batch.frame.closed_ms) => {
                     Err(Failure::Expired(batch.seq))

@@ -26,8 +26,8 @@ pub enum Part {
     Definitions(Vec<Defined>),
     /// A closed window.
     Batch(Box<Batch>),
-    /// It was all: so many batches.
-    End(u64),
+    /// It was all.
+    End,
     /// Of a newer contract.
     Unknown,
 }
@@ -65,7 +65,7 @@ fn from_wire(wire: v1::BundlePart) -> Result<Part, Malformed> {
             _ => Ok(Part::Unknown),
         },
         Some(bundle_part::Part::Batch(wire)) => Ok(Part::Batch(Box::new(batch(wire)?))),
-        Some(bundle_part::Part::End(end)) => Ok(Part::End(end.batches)),
+        Some(bundle_part::Part::End(_)) => Ok(Part::End),
         None => Ok(Part::Unknown),
     }
 }
