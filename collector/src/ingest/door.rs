@@ -192,7 +192,7 @@ impl<K: Keep> Door<K> {
                 }
                 FromAgent::Heartbeat(parts) => {
                     let (site, agent) = (hello.site.clone(), hello.agent.clone());
-                    let live = Box::new(told.after(parts));
+                    let live = Box::new(told.after(*parts));
                     self.queue.heartbeat(site, agent, received_ms, live).await
                 }
                 FromAgent::Definitions { known, lost } => {

@@ -44,7 +44,7 @@ pub enum FromAgent {
     /// A closed window.
     Batch(Box<Batch>),
     /// It is alive.
-    Heartbeat(LiveParts),
+    Heartbeat(Box<LiveParts>),
     /// The answer to what it was asked.
     Definitions {
         /// What ids stand for.
@@ -104,7 +104,7 @@ pub(super) fn from_agent(wire: v1::AgentMessage) -> Result<FromAgent, Malformed>
         Some(Message::Hello(wire)) => Ok(FromAgent::Hello(Box::new(hello(wire)?))),
         Some(Message::Batch(wire)) => Ok(FromAgent::Batch(Box::new(batch(wire)?))),
         Some(Message::Heartbeat(wire)) => {
-            Ok(FromAgent::Heartbeat(sample::live(wire.live.unwrap_or_default())))
+            Ok(FromAgent::Heartbeat(Box::new(sample::live(wire.live.unwrap_or_default()))))
         }
         Some(Message::Definitions(wire)) => definitions(wire),
         None => Err(Malformed("message: of no kind that is known here".to_owned())),

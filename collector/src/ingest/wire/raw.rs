@@ -276,7 +276,7 @@ fn fates(wire: v1::LineFates) -> Result<(u32, LineFates), Malformed> {
     let [counted, ignored, before_start, unparsed] = fates;
     let lines = LineFates {
         source: String::new(),
-        read: fates.iter().fold(0, |sum, lines| sum + lines),
+        read: fates.iter().sum(),
         counted,
         ignored,
         before_start,
