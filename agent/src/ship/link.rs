@@ -26,7 +26,7 @@ use super::{
 use crate::{
     config::Identity,
     domain::{HostFacts, LiveState, SourcePosition},
-    spool::{Ranges, ReadError, Spool, Stored, Verdict},
+    spool::{Known, ReadError, Spool, Stored, Verdict},
 };
 
 /// Messages handed to the stream and not yet taken by it: few, so that a heartbeat passes a backlog.
@@ -211,10 +211,10 @@ impl Link {
             return Err(Ended::Broken(anyhow!("no answer to the greeting")));
         };
         match answer_in(message)? {
-            Answer::Welcome { stored, positions, in_flight_max, asked } => {
+            Answer::Welcome { known, positions, in_flight_max, asked } => {
                 stream.outbox = Outbox::new(in_flight_max);
                 stream.asked = asked.into_iter().take(ASKED_MAX).collect();
-                self.welcomed(stream.epoch, stored, positions).await
+                self.welcomed(stream.epoch, known, positions).await
             }
             Answer::Refusal(refused) => Err(Ended::Refused(refused)),
             _ => Err(Ended::Broken(anyhow!("the collector did not say welcome"))),
@@ -225,11 +225,11 @@ impl Link {
     async fn welcomed(
         &self,
         epoch: [u8; 16],
-        stored: Ranges,
+        known: Known,
         positions: Vec<SourcePosition>,
     ) -> Result<(), Ended> {
-        let (known, has_positions) = (stored.clone(), !positions.is_empty());
-        let judge = move |spool: &mut Spool| spool.judge(&known, has_positions);
+        let stored = known.stored.clone();
+        let judge = move |spool: &mut Spool| spool.judge(&known);
         let verdict = self.of_epoch(epoch, judge).await?;
         if verdict == Verdict::Restored {
             let (all_right, ruling) = oneshot::channel();

@@ -40,6 +40,8 @@
 //!   positions in memory, and the batches that were not settled are declared lost.
 //! - A spool that began without anything says so in each record until a Welcome has confirmed it ([`runs`]):
 //!   where the collector has counted logs of this agent before, its batches are never sent unseen.
+//! - An older copy of this spool, restored, uses neither numbers ([`runs`]) nor ids ([`names`]) that its
+//!   other life has used. A spool that is opened without a batch begins a new epoch for that reason.
 //!
 //! # Known limits
 //! - A gap of merged minutes or shed exemplars is written down after the deed: an agent killed between the
@@ -82,7 +84,7 @@ pub use owner::machine_id;
 use pending::Pending;
 pub use ranges::Ranges;
 pub use record::{Condense, Draft, LEAN_BYTES_MAX, Payload, RESUME_BYTES_MAX, Resume, Stored};
-pub use restored::{Dropped, Verdict};
+pub use restored::{Dropped, Known, Verdict};
 use runs::{Hit, Run};
 use segment::{Entry, Segment};
 use settled::Settled;
@@ -143,8 +145,8 @@ pub struct Spool {
     /// Those that no Welcome has confirmed.
     runs: Vec<Run>,
     confirmed_to: u64,
-    /// What the last Welcome has shown.
-    hit: Option<Hit>,
+    /// What the last Welcome has shown, and the highest id it told of.
+    hit: Option<(Hit, u32)>,
     /// Of the newest record.
     resume: Resume,
     highest: u64,

@@ -4,12 +4,15 @@
 //! `PANTAUNM`, version (4 bytes), epoch (16), CRC-32 of these; then groups, one for each batch that gave
 //! ids: `PNAM`, bytes of the content (4), number of the batch (8), CRC-32 of the content (4), CRC-32 of the
 //! epoch and the 20 bytes before (4); content: id (4) and definition (with its length), ascending. A group
-//! is synced before its record is written; one whose batch never became a record is not taken up. A file
-//! beyond [`FILE_BYTES_MAX`] is kept as `names.old` and begun anew: what it held gets new ids when it
-//! comes again.
+//! is synced before its record is written; one whose batch never became a record is not taken up. A group
+//! without content says that ids before it serve for answers only. A file beyond [`FILE_BYTES_MAX`] is kept
+//! as `names.old` and begun anew: what it held gets new ids when it comes again.
 //!
 //! Ids are from 1 on and never reused within the epoch, also when this file is lost: each record notes the
-//! highest. Texts are not kept in memory.
+//! highest. An agent restored from an older copy must not give an id that its other life has given to
+//! something else: the first id of each run is far beyond those before, and once a Welcome has told of
+//! another life, nothing given before is used, and ids go on beyond all that the collector knows. Texts are
+//! not kept in memory.
 
 use std::{collections::HashMap, io};
 
@@ -32,12 +35,17 @@ const GROUP_HEADER_BYTES: usize = 24;
 const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Ids left out when the file was damaged: those given last may be known to the collector.
 const IDS_LEFT_OUT: u32 = 65_536;
+/// Ids left out between two runs that give new ones, by chance within these bounds: what another life of
+/// this spool has given is a few hundred of them, and all of `u32` is enough for 20,000 such runs.
+const IDS_BETWEEN_RUNS: std::ops::Range<u32> = IDS_LEFT_OUT..4 * IDS_LEFT_OUT;
 
 /// The dictionary of one epoch.
 #[derive(Default)]
 pub struct Names {
     ids: HashMap<u128, u32>,
     last: u32,
+    /// The next id is the first of a run.
+    is_run_new: bool,
     fresh: Vec<(u32, Vec<u8>)>,
     /// Whole bytes of the file; 0: it has to be made.
     bytes: u64,
@@ -52,7 +60,11 @@ impl Names {
         if let Some(id) = self.ids.get(&key) {
             return *id;
         }
-        self.last = self.last.saturating_add(1);
+        let step = match std::mem::take(&mut self.is_run_new) {
+            true => rand::random_range(IDS_BETWEEN_RUNS),
+            false => 1,
+        };
+        self.last = self.last.saturating_add(step);
         self.ids.insert(key, self.last);
         self.fresh.push((self.last, definition.to_vec()));
         self.last
@@ -82,7 +94,28 @@ impl Names {
         if names.bytes > 0 && disk::read_if_there(disk, NAME)?.is_none() {
             names.bytes = 0;
         }
+        names.is_run_new = names.last > 0;
         Ok(names)
+    }
+
+    /// Another life of this spool has given ids, to `known_to` as far as the collector knows: none given
+    /// before is used again. On disk when this returns.
+    pub(super) fn begin_anew(
+        &mut self,
+        disk: &dyn Disk,
+        epoch: [u8; 16],
+        known_to: u32,
+    ) -> io::Result<()> {
+        if self.bytes > 0 {
+            let group = group(epoch, 0, &[]);
+            disk.write_at(NAME, self.bytes, &group)?;
+            disk.sync(NAME)?;
+            self.bytes += group.len() as u64;
+        }
+        self.ids.clear();
+        self.last = self.last.max(known_to);
+        self.is_run_new = true;
+        Ok(())
     }
 
     fn take_up(&mut self, epoch: [u8; 16], newest: u64, bytes: &[u8]) {
@@ -98,10 +131,15 @@ impl Names {
         let groups = Groups::of(epoch, bytes);
         self.bytes = groups.whole_bytes;
         let mut highest = self.last;
-        for (seq, id, definition) in groups.definitions() {
-            highest = highest.max(id);
-            if seq <= newest {
-                self.ids.insert(xxh3_128(definition), id);
+        for (seq, content) in groups.whole {
+            if content.is_empty() {
+                self.ids.clear();
+            }
+            for (id, definition) in definitions_in(content) {
+                highest = highest.max(id);
+                if seq <= newest {
+                    self.ids.insert(xxh3_128(definition), id);
+                }
             }
         }
         let left_out = if groups.is_damaged { IDS_LEFT_OUT } else { 0 };
@@ -111,6 +149,11 @@ impl Names {
     /// Highest id given so far.
     pub(super) fn last(&self) -> u32 {
         self.last
+    }
+
+    /// Whether an id may have been given twice: there are no more.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.last == u32::MAX
     }
 
     /// Bytes that the fresh ones will take on disk.
@@ -174,8 +217,9 @@ pub(super) fn definitions(disk: &dyn Disk, epoch: [u8; 16]) -> io::Result<Vec<(u
     for name in [OLD, NAME] {
         let bytes = disk::read_if_there(disk, name)?.unwrap_or_default();
         if file_epoch(&bytes) == Some(epoch) {
-            let groups = Groups::of(epoch, &bytes);
-            found.extend(groups.definitions().map(|(_, id, text)| (id, text.to_vec())));
+            let groups = Groups::of(epoch, &bytes).whole.into_iter();
+            let texts = groups.flat_map(|(_, content)| definitions_in(content));
+            found.extend(texts.map(|(id, text)| (id, text.to_vec())));
         }
     }
     Ok(found.into_iter().collect())
@@ -259,13 +303,11 @@ impl<'a> Groups<'a> {
         }
         groups
     }
+}
 
-    fn definitions(&self) -> impl Iterator<Item = (u64, u32, &'a [u8])> {
-        self.whole.iter().flat_map(|(seq, content)| {
-            let mut reader = Reader(content);
-            std::iter::from_fn(move || Some((*seq, reader.u32()?, reader.bytes()?)))
-        })
-    }
+fn definitions_in(content: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    let mut reader = Reader(content);
+    std::iter::from_fn(move || Some((reader.u32()?, reader.bytes()?)))
 }
 
 fn whole_group(epoch: [u8; 16], bytes: &[u8]) -> Option<(u64, &[u8])> {

@@ -12,11 +12,12 @@ use super::{
     new_epoch,
     owner::Machine,
     pending::Pending,
-    record::Condense,
+    record::{Condense, Resume, Tail},
     runs::{self, Run},
     scan::{self, Damage, Scan},
     segment::{self, Contents, Entry, SEGMENT_HEADER_BYTES, Segment},
     settled::Settled,
+    write::checkpoint,
 };
 use crate::{
     config::SpoolSettings,
@@ -36,28 +37,45 @@ pub(super) fn load(
     now_ms: i64,
 ) -> anyhow::Result<Opened> {
     remove_unfinished(disk.as_ref())?;
-    let (epoch, scans) = find(disk.as_ref())?;
+    let (found, scans) = find(disk.as_ref())?;
     let newest = scans.iter().rev().find(|scan| !scan.entries.is_empty());
+    let closed_ms = newest.and_then(|scan| scan.entries.last()).map_or(now_ms, |e| e.closed_ms);
     let tail = newest.and_then(|scan| scan.tail.clone());
     let is_damaged = scans.iter().any(|scan| !scan.damages.is_empty());
     // Without a resume part behind the newest record its positions are lost.
     let progress_lost = tail.is_none() && (newest.is_some() || is_damaged);
-    let is_new = tail.is_none() && !progress_lost;
-    let tail = tail.unwrap_or_default();
     let newest_seq = scans.iter().flat_map(|s| &s.entries).map(|e| e.seq).max().unwrap_or(0);
     let last_id = scans.iter().map(|scan| scan.last_id).max().unwrap_or(0);
-    let begun = tail.runs.iter().filter(|run| **run != Run::OF_NEW_SPOOL).map(|run| run.first);
-    let highest = begun.fold(newest_seq, u64::max);
+    let begun = tail.iter().flat_map(|tail| &tail.runs).filter(|run| **run != Run::OF_NEW_SPOOL);
+    let highest = begun.map(|run| run.first).fold(newest_seq, u64::max);
+    // Another life of a spool without a batch may have used its numbers and its ids.
+    let is_unused = highest == 0;
+    let epoch = found.filter(|_| !is_unused).unwrap_or_else(new_epoch);
     let settled = Settled::read(disk.as_ref(), epoch);
-    let mut pending = Pending::read(disk.as_ref(), epoch, tail.declared_to);
+    let declared_to = tail.as_ref().map_or(0, |tail| tail.declared_to);
+    let mut pending = Pending::read(disk.as_ref(), found.unwrap_or(epoch), declared_to);
+    if is_unused {
+        pending.move_to_new_epoch();
+    }
     let gaps = damage_gaps(&scans, &settled, now_ms);
     gaps.into_iter().for_each(|gap| pending.add(gap));
     // Written down before the damage that it tells of is set aside.
     pending.keep(disk.as_ref(), epoch)?;
-    let segments = take_over(disk.as_ref(), epoch, scans)?;
+    let mut runs = match &tail {
+        // Where nothing was damaged, the collector knows best what was counted.
+        _ if is_unused && !progress_lost => vec![Run::OF_NEW_SPOOL],
+        tail => tail.as_ref().map_or_else(Vec::new, |tail| tail.runs.clone()),
+    };
+    let segments = if is_unused {
+        let tail = tail.as_ref().map(|t| Tail { declared_to: 0, runs: runs.clone(), ..t.clone() });
+        let contents = tail.map(|tail| checkpoint(epoch, &tail, 0, closed_ms));
+        begin_anew(disk.as_ref(), epoch, &scans, contents.unwrap_or_default())?
+    } else {
+        take_over(disk.as_ref(), epoch, scans)?
+    };
     let next = runs::first_of_run(highest, rand::random());
-    let mut runs = if is_new { vec![Run::OF_NEW_SPOOL] } else { tail.runs };
     runs::begin(&mut runs, Run { before: highest, first: next });
+    let resume = tail.map_or_else(Resume::default, |tail| tail.resume);
     let mut spool = Spool {
         dir: settings.dir.display().to_string(),
         bytes_max: settings.bytes_max.max(SPOOL_BYTES_MIN),
@@ -73,7 +91,7 @@ pub(super) fn load(
         confirmed_to: runs.first().map_or(highest, |run| run.before),
         runs,
         hit: None,
-        resume: tail.resume,
+        resume,
         highest,
         next,
         must_begin_segment: false,
@@ -89,8 +107,8 @@ fn remove_unfinished(disk: &dyn Disk) -> io::Result<()> {
     names.iter().filter(|name| name.ends_with(".new")).try_for_each(|name| disk.remove(name))
 }
 
-/// Epoch and segments, oldest first; those of an epoch that was ended are removed.
-fn find(disk: &dyn Disk) -> anyhow::Result<([u8; 16], Vec<Scan>)> {
+/// Epoch, `None` for a new spool, and segments, oldest first; those of an epoch that was ended are removed.
+fn find(disk: &dyn Disk) -> anyhow::Result<(Option<[u8; 16]>, Vec<Scan>)> {
     let mut numbers: Vec<u32> =
         disk.list()?.iter().filter_map(|name| segment::number_of(name)).collect();
     numbers.sort_unstable();
@@ -99,19 +117,20 @@ fn find(disk: &dyn Disk) -> anyhow::Result<([u8; 16], Vec<Scan>)> {
         heads.push((number, head(disk, number)?));
     }
     let told = heads.iter().rev().find_map(|(_, epoch)| *epoch);
-    let epoch = told.or_else(|| names::epoch_on(disk)).unwrap_or_else(new_epoch);
+    let epoch = told.or_else(|| names::epoch_on(disk));
     let newest = heads.last().map(|(number, _)| *number);
     let mut scans = Vec::new();
     for (number, whose) in heads {
         let name = segment::name_of(number);
-        if whose.is_some_and(|whose| whose != epoch) {
+        if whose.is_some() && whose != epoch {
             disk.remove(&name)?;
             continue;
         }
         let bytes = disk
             .read(&name)
             .with_context(|| format!("{name} cannot be read; to go on without it, move it away"))?;
-        scans.push(scan::scan(number, &bytes, epoch, Some(number) == newest));
+        let is_newest = Some(number) == newest;
+        scans.push(scan::scan(number, &bytes, epoch.unwrap_or_default(), is_newest));
     }
     Ok((epoch, scans))
 }
@@ -166,6 +185,25 @@ fn damage_gap(
     }
 }
 
+/// The first segment of an epoch that takes the place of one without a batch; those of that go.
+fn begin_anew(
+    disk: &dyn Disk,
+    epoch: [u8; 16],
+    scans: &[Scan],
+    contents: Contents,
+) -> io::Result<VecDeque<Segment>> {
+    for scan in scans.iter().filter(|scan| !scan.damages.is_empty()) {
+        keep_damaged(disk, scan.number)?;
+    }
+    let number = scans.last().map_or(1, |scan| scan.number + 1);
+    let segment = Segment::create(disk, number, epoch, contents)?;
+    for scan in scans {
+        // What stays behind is removed at the next open: it names another epoch.
+        let _ = disk.remove(&segment::name_of(scan.number));
+    }
+    Ok(VecDeque::from([segment]))
+}
+
 /// Segments in use; never none.
 fn take_over(disk: &dyn Disk, epoch: [u8; 16], scans: Vec<Scan>) -> io::Result<VecDeque<Segment>> {
     let mut segments = VecDeque::new();
@@ -210,13 +248,18 @@ fn salvage(disk: &dyn Disk, epoch: [u8; 16], scan: Scan) -> io::Result<Segment> 
         // What was whole a moment ago and is not now is as lost as the rest.
         let _ = bytes.get(from..from + entry.bytes()).is_some_and(|b| contents.push(epoch, b));
     }
-    make_room_for_damaged(disk)?;
     // A second name first: a crash before the new segment is in place only does this again.
-    match disk.link(&name, &format!("{:08}.damaged", scan.number)) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+    keep_damaged(disk, scan.number)?;
     Segment::create(disk, scan.number, epoch, contents)
+}
+
+/// Gives a damaged segment a second name, for a person to look at.
+fn keep_damaged(disk: &dyn Disk, number: u32) -> io::Result<()> {
+    make_room_for_damaged(disk)?;
+    match disk.link(&segment::name_of(number), &format!("{number:08}.damaged")) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn make_room_for_damaged(disk: &dyn Disk) -> io::Result<()> {

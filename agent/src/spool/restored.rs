@@ -27,6 +27,17 @@ pub enum Verdict {
     Restored,
 }
 
+/// What a Welcome says about this spool.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Numbers of this epoch that are stored.
+    pub stored: Ranges,
+    /// It says how far logs are counted.
+    pub has_positions: bool,
+    /// Highest id of this epoch that something was defined under.
+    pub last_id: u32,
+}
+
 /// What [`Spool::drop_run`] did.
 #[derive(Clone, Debug)]
 pub struct Dropped {
@@ -40,11 +51,12 @@ pub struct Dropped {
 }
 
 impl Spool {
-    /// What the numbers stored by the collector say about this spool; asked at each Welcome, before
-    /// anything is sent. `has_positions`: the Welcome says how far logs are counted.
-    pub fn judge(&mut self, stored: &Ranges, has_positions: bool) -> Verdict {
-        self.hit = runs::hit(&self.runs, self.next, stored, has_positions);
-        if self.hit.is_none() {
+    /// What the collector knows of this spool shows; asked at each Welcome, before anything is sent.
+    pub fn judge(&mut self, known: &Known) -> Verdict {
+        let Known { stored, has_positions, last_id } = known;
+        let hit = runs::hit(&self.runs, self.next, stored, *has_positions);
+        self.hit = hit.map(|hit| (hit, *last_id));
+        if hit.is_none() {
             return Verdict::Fine;
         }
         if stored.highest() >= self.next {
@@ -72,7 +84,7 @@ impl Spool {
     ///
     /// Errors: the disk; it may be tried again.
     pub fn drop_run(&mut self, now_ms: i64) -> io::Result<Dropped> {
-        let hit = self.hit.ok_or(io::ErrorKind::InvalidInput)?;
+        let (hit, known_id) = self.hit.ok_or(io::ErrorKind::InvalidInput)?;
         let is_new = matches!(hit, Hit::Run(run) if run.is_of_new_spool());
         let _exports = self.disk.lock_exports(EXPORT_TRIES)?;
         self.marks.look_again(self.disk.as_ref(), self.epoch, self.highest);
@@ -86,6 +98,7 @@ impl Spool {
             .filter(|entry| self.is_victim(entry, before))
             .copied()
             .collect();
+        self.names.begin_anew(self.disk.as_ref(), self.epoch, known_id)?;
         self.begin_behind(before, &resume, now_ms)?;
         for at in (0..self.segments.len() - 1).rev() {
             self.drop_in(at, before)?;

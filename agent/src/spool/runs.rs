@@ -47,7 +47,7 @@ pub(super) enum Hit {
     Beyond,
 }
 
-/// First number of a run that follows `highest`.
+/// First number of a run that follows `highest`; 0: the first of its epoch.
 pub(super) fn first_of_run(highest: u64, random: u32) -> u64 {
     match highest {
         0 => 1,

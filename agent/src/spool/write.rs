@@ -71,6 +71,10 @@ impl Spool {
     }
 
     fn put(&mut self, draft: &Draft, payload: Payload) -> Result<u64, AppendError> {
+        if self.names.is_used_up() {
+            let text = "all ids of this spool are given: deliver what it holds, then move it away";
+            return Err(AppendError::Encode(io::Error::other(text)));
+        }
         let (seq, declared_to) = (self.next, self.pending.handed_to());
         let lean = Lean { stored: stored(seq, draft, payload), last_id: self.names.last() };
         let tail = Tail { runs: self.runs.clone(), declared_to, resume: draft.resume.clone() };

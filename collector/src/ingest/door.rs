@@ -141,6 +141,7 @@ impl<K: Keep> Door<K> {
             clock_ms: now_ms,
             in_flight_max,
             wanted: registered.wanted,
+            last_id: registered.last_id,
         };
         if answers.send(welcome).await.is_err() {
             return Ok(());

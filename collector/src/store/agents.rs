@@ -29,6 +29,8 @@ pub struct Registered {
     pub positions: Vec<SourcePosition>,
     /// Ids of it that batches wait for.
     pub wanted: Vec<u32>,
+    /// Highest id of it that has a definition; 0: none has.
+    pub last_id: u32,
 }
 
 impl Store {
@@ -76,6 +78,7 @@ impl Store {
             stored,
             positions,
             wanted: self.wanted(&hello.site, &hello.agent, &hello.epoch).await?,
+            last_id: self.last_id(of).await?,
         })
     }
 

@@ -37,6 +37,20 @@ impl Store {
         waiting::wanted(&mut connection, Of { site, agent, epoch }).await
     }
 
+    /// Highest id of an epoch that has a definition; 0: none has.
+    pub(super) async fn last_id(&self, of: Of<'_>) -> StoreResult<u32> {
+        let (last,): (i64,) = sqlx::query_as(
+            "SELECT COALESCE(MAX(id), 0) FROM definition
+             WHERE site_id = $1 AND agent_id = $2 AND epoch = $3",
+        )
+        .bind(of.site.0.as_str())
+        .bind(of.agent.0.as_str())
+        .bind(of.epoch.0.as_slice())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u32::try_from(last).unwrap_or(u32::MAX))
+    }
+
     /// Notes what ids stand for, and which the agent has lost. Batches that waited for them are folded
     /// next.
     pub async fn define(
@@ -52,7 +66,10 @@ impl Store {
         self.lock_server(&mut tx, site, agent).await?;
         for (id, data) in known {
             if write(&mut tx, of, *id, data).await? == Written::Other {
-                complain(of, *id);
+                tracing::error!(
+                    %site, %agent, id,
+                    "an id is defined anew as something else: the first definition stays; report it"
+                );
             }
             waiting::wake(&mut tx, of, *id).await?;
         }
@@ -80,14 +97,6 @@ impl Store {
             .await?;
         Ok(())
     }
-}
-
-/// Says that an agent breaks the contract.
-pub(super) fn complain(of: Of<'_>, id: u32) {
-    tracing::error!(
-        site = %of.site, agent = %of.agent, id,
-        "an id is defined anew as something else: the first definition stays; report it"
-    );
 }
 
 /// Definitions of the ids `first..=last`; no bytes: lost.

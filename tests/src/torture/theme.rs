@@ -7,10 +7,19 @@ use super::{
     plan::{Layout, LinkMode, LogPlan, Packer, ReadMode, Rotation, Side, Step},
 };
 
-/// The kinds of fault; seeds take turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Theme {
+macro_rules! themes {
+    ($($theme:ident),* $(,)?) => {
+        /// The kinds of fault; seeds take turns.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum Theme { $($theme),* }
+
+        /// All of them.
+        pub const THEMES: &[Theme] = &[$(Theme::$theme),*];
+    };
+}
+
+themes! {
     Renamed,
     RenamedQuickly,
     CopyTruncated,
@@ -43,39 +52,6 @@ pub enum Theme {
 }
 
 use Theme::*;
-
-/// All of them.
-pub const THEMES: &[Theme] = &[
-    Renamed,
-    RenamedQuickly,
-    CopyTruncated,
-    RewrittenInPlace,
-    WeekdaysReused,
-    CompressedWhileDown,
-    LinkSwitched,
-    DeletedUnread,
-    InodeReused,
-    OddLines,
-    LinkCut,
-    LinkSlow,
-    LinkHalfClosed,
-    LinkBlackHole,
-    AgentKilled,
-    CollectorKilled,
-    BothKilled,
-    AgentFrozen,
-    CollectorFrozen,
-    SpoolDiskFull,
-    StoreDiskFull,
-    ReadsFail,
-    ReadsHang,
-    AgentClock,
-    CollectorClock,
-    AgentRestored,
-    CollectorRestored,
-    SpoolDeleted,
-    BitsFlipped,
-];
 
 /// How far clocks are moved, in seconds: minutes, hours, a year and more, back and forth.
 const CLOCK_STEPS_S: &[i64] = &[-34_000_000, -7_200, -90, 90, 7_200, 34_000_000];

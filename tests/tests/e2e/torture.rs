@@ -40,7 +40,6 @@ async fn a_restored_collector_doubles_nothing_and_a_destroyed_spool_is_declared(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open in issue 3: restored from a copy older than its first batch, an agent reads nothing until it is started again"]
 async fn a_restored_agent_doubles_nothing_and_loses_nothing() -> Result<()> {
     all_is_right(&[AgentRestored]).await
 }

@@ -7,7 +7,7 @@ use crate::{
     config::Identity,
     domain::{FileIdentity, HostFacts, LiveState, SourcePosition},
     ship::live::Parts,
-    spool::{Ranges, Stored},
+    spool::{Known, Ranges, Stored},
 };
 
 /// Bytes of definitions in one message; more travel in several.
@@ -19,7 +19,7 @@ const DEFINITIONS_MAX: usize = 500;
 #[derive(Debug)]
 pub(in crate::ship) enum Answer {
     Welcome {
-        stored: Ranges,
+        known: Known,
         positions: Vec<SourcePosition>,
         in_flight_max: u32,
         /// Ids whose definitions it lacks.
@@ -166,7 +166,11 @@ pub(in crate::ship) fn answer(message: Incoming) -> Answer {
     use v1::collector_message::Message;
     match message.message {
         Some(Message::Welcome(welcome)) => Answer::Welcome {
-            stored: Ranges::from_pairs(welcome.stored.iter().map(|r| (r.first, r.last))),
+            known: Known {
+                stored: Ranges::from_pairs(welcome.stored.iter().map(|r| (r.first, r.last))),
+                has_positions: !welcome.positions.is_empty(),
+                last_id: welcome.last_id,
+            },
             positions: welcome.positions.into_iter().map(position_from).collect(),
             in_flight_max: welcome.in_flight_max,
             asked: welcome.ask.map_or_else(Vec::new, |ask| ask.ids),

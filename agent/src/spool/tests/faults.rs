@@ -345,7 +345,8 @@ impl World {
             Act::Welcome => {
                 let stored = self.truth.acknowledged.iter().filter_map(|n| self.truth.seqs.get(n));
                 let stored = Ranges::from_pairs(stored.map(|seq| (*seq, *seq)));
-                assert_eq!(spool.judge(&stored, false), Verdict::Fine);
+                let known = Known { stored: stored.clone(), ..Known::default() };
+                assert_eq!(spool.judge(&known), Verdict::Fine);
                 spool.set_stored(stored);
                 spool.confirm();
             }

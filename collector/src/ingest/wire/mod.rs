@@ -81,6 +81,8 @@ pub enum ToAgent {
         in_flight_max: u32,
         /// Ids whose definition batches wait for.
         wanted: Vec<u32>,
+        /// Highest id of the agent's epoch that has a definition.
+        last_id: u32,
     },
     /// These batches are committed; without numbers: they are still in work.
     Ack {
@@ -115,7 +117,7 @@ pub(super) fn from_agent(wire: v1::AgentMessage) -> Result<FromAgent, Malformed>
 pub(super) fn to_agent(message: ToAgent) -> v1::CollectorMessage {
     use v1::collector_message::Message;
     let message = match message {
-        ToAgent::Welcome { stored, positions, clock_ms, in_flight_max, wanted } => {
+        ToAgent::Welcome { stored, positions, clock_ms, in_flight_max, wanted, last_id } => {
             Message::Welcome(v1::Welcome {
                 stored: ranges(stored),
                 positions: positions.into_iter().map(position).collect(),
@@ -123,6 +125,7 @@ pub(super) fn to_agent(message: ToAgent) -> v1::CollectorMessage {
                 in_flight_max,
                 collector_version: env!("CARGO_PKG_VERSION").to_owned(),
                 ask: (!wanted.is_empty()).then_some(v1::Ask { ids: wanted }),
+                last_id,
             })
         }
         ToAgent::Ack { epoch, stored, in_flight_max } => Message::Ack(v1::Ack {

@@ -25,17 +25,6 @@ pub(super) struct Dictionary {
     pages: HashSet<u32>,
 }
 
-/// What a batch's own definition is to what is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Learned {
-    /// Not known before.
-    New,
-    /// Known.
-    Same,
-    /// The id stands for something else, and goes on to do so.
-    Other,
-}
-
 impl Dictionary {
     /// What ids stand for.
     pub(super) fn names(&self) -> &Names {
@@ -66,16 +55,20 @@ impl Dictionary {
         Ok(())
     }
 
-    /// Notes a definition that a batch brings, behind [`Dictionary::load`] of its id.
-    pub(super) fn learn(&mut self, id: u32, data: &[u8], definition: Definition) -> Learned {
-        match self.data.get(&id) {
-            Some(known) if known == data => return Learned::Same,
-            Some(known) if !known.is_empty() => return Learned::Other,
-            _ => {}
+    /// Whether the id stands for something else, and goes on to do so. Asked behind [`Dictionary::load`] of
+    /// its id, as the next one.
+    pub(super) fn denies(&self, id: u32, data: &[u8]) -> bool {
+        self.data.get(&id).is_some_and(|known| !known.is_empty() && known != data)
+    }
+
+    /// Notes a definition that a batch brings; whether it is new.
+    pub(super) fn learn(&mut self, id: u32, data: &[u8], definition: Definition) -> bool {
+        if self.data.get(&id).is_some_and(|known| !known.is_empty()) {
+            return false;
         }
         self.data.insert(id, data.to_vec());
         self.names.insert(id, Named::As(definition));
-        Learned::New
+        true
     }
 
     /// Those of the ids that are not known.
@@ -116,9 +109,9 @@ mod tests {
     #[test]
     fn the_first_definition_of_an_id_stays() {
         let mut dictionary = Dictionary::default();
-        assert_eq!(dictionary.learn(7, b"play", name("play")), Learned::New);
-        assert_eq!(dictionary.learn(7, b"play", name("play")), Learned::Same);
-        assert_eq!(dictionary.learn(7, b"other", name("other")), Learned::Other);
+        assert!(dictionary.learn(7, b"play", name("play")));
+        assert!(!dictionary.denies(7, b"play") && !dictionary.learn(7, b"play", name("play")));
+        assert!(dictionary.denies(7, b"other"));
         assert_eq!(dictionary.names().get(&7), Some(&Named::As(name("play"))));
         assert_eq!(dictionary.missing(&BTreeSet::from([6, 7, 8])), [6, 8]);
     }

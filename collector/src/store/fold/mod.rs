@@ -58,8 +58,6 @@ pub struct FoldReport {
     pub damaged: u64,
     /// Batches that were found to wait for definitions.
     pub waiting: u64,
-    /// Definitions that contradict what their id stands for.
-    pub contradictions: u64,
     /// Servers that could not be folded; their batches stay, the log says why.
     pub failed: u64,
 }
@@ -98,7 +96,6 @@ struct Done {
     batches: u64,
     damaged: u64,
     waiting: u64,
-    contradictions: u64,
 }
 
 impl Store {
@@ -197,7 +194,7 @@ impl Store {
         tx.commit().await?;
         let (damaged, waiting) = (reading.unread.len() as u64, reading.waiting.len() as u64);
         let batches = taken.saturating_sub(damaged + waiting);
-        Ok(Pass::Done(Done { batches, damaged, waiting, contradictions: reading.contradictions }))
+        Ok(Pass::Done(Done { batches, damaged, waiting }))
     }
 }
 
@@ -206,7 +203,6 @@ impl FoldReport {
         self.batches += done.batches;
         self.damaged += done.damaged;
         self.waiting += done.waiting;
-        self.contradictions += done.contradictions;
     }
 }
 

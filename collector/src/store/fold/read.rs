@@ -5,15 +5,12 @@ use crate::{
         batch::{BatchContent, Frame},
         definition::Opened,
     },
-    store::{
-        Coding, Store, StoreResult,
-        definitions::{Of, complain},
-    },
+    store::{Coding, Store, StoreResult, definitions::Of},
 };
 
 use super::{
     Head,
-    dictionary::{Dictionary, Learned, News},
+    dictionary::{Dictionary, News},
     gather::{self, Gathered},
 };
 
@@ -27,8 +24,6 @@ pub(super) struct Reading {
     pub(super) unread: Vec<(Head, String)>,
     /// Those that mention ids without a definition, and these ids, ascending.
     pub(super) waiting: Vec<(Head, Vec<u32>)>,
-    /// Definitions that contradict what their id stands for.
-    pub(super) contradictions: u64,
 }
 
 /// What one batch came to.
@@ -59,7 +54,7 @@ impl Store {
             let defined = opened.definitions.iter().map(|(id, _)| *id);
             let ids = opened.mentioned.iter().copied().chain(defined);
             dictionary.load(&mut connection, of, coding, ids).await?;
-            match reading.read(of, opened, coding, dictionary) {
+            match reading.read(opened, coding, dictionary) {
                 Ok(Read::Whole(content)) => reading.gathered.absorb(&head, *content),
                 Ok(Read::Waits(missing)) => reading.waiting.push((head, missing)),
                 Err(why) => reading.unread.push((head, why)),
@@ -72,7 +67,6 @@ impl Store {
 impl Reading {
     fn read(
         &mut self,
-        of: Of<'_>,
         opened: Opened,
         coding: &dyn Coding,
         dictionary: &mut Dictionary,
@@ -81,14 +75,14 @@ impl Reading {
         // All or none: a batch that cannot be read defines nothing.
         let definitions: Vec<_> =
             opened.definitions.into_iter().map(read).collect::<Result<_, String>>()?;
+        if let Some((id, ..)) =
+            definitions.iter().find(|(id, _, data)| dictionary.denies(*id, data))
+        {
+            return Err(format!("id {id} is defined anew as something else"));
+        }
         for (id, definition, data) in definitions {
-            match dictionary.learn(id, &data, definition) {
-                Learned::New => self.news.push((id, data)),
-                Learned::Same => {}
-                Learned::Other => {
-                    complain(of, id);
-                    self.contradictions += 1;
-                }
+            if dictionary.learn(id, &data, definition) {
+                self.news.push((id, data));
             }
         }
         let missing = dictionary.missing(&opened.mentioned);

@@ -401,7 +401,7 @@ async fn what_is_counted_under_a_lost_definition_is_kept_and_a_definition_that_t
     assert_eq!(contents.fold(&store).await.batches, 1);
     assert_eq!(sources(&store).await, [("lost".to_owned(), 1)]);
     store.save(&[contents.naming(2, &[(7, "play")], &[7])]).await.unwrap();
-    assert_eq!(contents.fold(&store).await.contradictions, 0);
+    assert_eq!(contents.fold(&store).await.damaged, 0);
     assert_eq!(sources(&store).await, [("lost".to_owned(), 1), ("play".to_owned(), 1)]);
     defined(&store, &[], &[7]).await;
     store.save(&[contents.naming(3, &[], &[7])]).await.unwrap();
@@ -410,18 +410,18 @@ async fn what_is_counted_under_a_lost_definition_is_kept_and_a_definition_that_t
 }
 
 #[tokio::test]
-async fn the_first_definition_of_an_id_stays_and_a_contradiction_is_counted() {
+async fn the_first_definition_of_an_id_stays_and_a_batch_that_contradicts_it_is_set_aside() {
     let (store, _dir) = fresh().await;
     let mut contents = Contents::default();
     store.save(&[contents.naming(1, &[(7, "play")], &[7])]).await.unwrap();
     contents.fold(&store).await;
     store.save(&[contents.naming(2, &[(7, "other")], &[7])]).await.unwrap();
     let report = contents.fold(&store).await;
-    assert_eq!((report.batches, report.contradictions), (1, 1));
+    assert_eq!((report.batches, report.damaged), (0, 1));
     defined(&store, &[(7, "third")], &[]).await;
     store.save(&[contents.naming(3, &[(7, "play")], &[7])]).await.unwrap();
-    assert_eq!(contents.fold(&store).await.contradictions, 0);
-    assert_eq!(sources(&store).await, [("play".to_owned(), 3)]);
+    assert_eq!(contents.fold(&store).await.damaged, 0);
+    assert_eq!(sources(&store).await, [("play".to_owned(), 2)]);
 }
 
 #[tokio::test]
