@@ -1,6 +1,9 @@
 //! The real agent as a process.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,6 +33,11 @@ impl<'a> Agent<'a> {
         );
         let settings = scratch.file("agent.toml", &text)?;
         Ok(Agent { scratch, settings, program: None })
+    }
+
+    /// Its settings file.
+    pub fn settings(&self) -> &Path {
+        &self.settings
     }
 
     /// `pantau-agent enroll` with a token.
@@ -84,7 +92,7 @@ impl<'a> Agent<'a> {
 }
 
 /// A `[[log]]` table for a Play log in the zone [`ZONE`], counted from its first line.
-pub fn play_log(path: &std::path::Path) -> String {
+pub fn play_log(path: &Path) -> String {
     format!(
         "[[log]]\nkey = \"spse\"\npath = \"{}\"\nformat = \"play\"\nzone = \"{ZONE}\"\n\
          start = \"beginning\"\n",
@@ -93,7 +101,7 @@ pub fn play_log(path: &std::path::Path) -> String {
 }
 
 /// A `[[log]]` table for a PostgreSQL log, counted from its first line.
-pub fn postgres_log(path: &std::path::Path) -> String {
+pub fn postgres_log(path: &Path) -> String {
     format!(
         "[[log]]\nkey = \"postgres\"\npath = \"{}\"\nformat = \"postgres-stderr\"\n\
          cluster = \"utama\"\nstart = \"beginning\"\n",

@@ -1,11 +1,11 @@
 //! Thirty days of the reference server without a collector: how large the spool gets, how long it takes to
 //! drain, and whether the totals are exact. Build with `--release`; under `taskset -c 0` all of it runs on
-//! one core.
+//! one core. With `--wire`: what a day takes at the socket.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use pantau_tests::month::{self, DAY_MINUTES, Measured};
+use pantau_tests::month::{self, DAY_MINUTES, Measured, Wired};
 
 /// Simulates days of the reference server and drains them into a real collector.
 #[derive(Debug, Parser)]
@@ -16,11 +16,17 @@ struct Args {
     /// Decides every value
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Instead: bytes at the socket of one day, of the reference server and of one that is idle
+    #[arg(long)]
+    wire: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    if args.wire {
+        return wire(args.seed).await;
+    }
     match month::run(args.days * DAY_MINUTES, args.seed).await {
         Ok(measured) => tell(&measured),
         Err(error) => {
@@ -28,6 +34,23 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn wire(seed: u64) -> ExitCode {
+    for (name, is_idle) in [("reference", false), ("idle", true)] {
+        match month::wire(seed, is_idle).await {
+            Ok(Wired { batches, connection, sent, received }) => println!(
+                "{name}: {:.3} MB at the socket ({sent} sent, {received} received, of it {connection} for \
+                 the connection) in {batches} batches",
+                (sent + received) as f64 / 1e6
+            ),
+            Err(error) => {
+                eprintln!("pantau-month: {error:#}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn tell(measured: &Measured) -> ExitCode {

@@ -3,6 +3,7 @@
 
 mod reference;
 mod spooled;
+mod wire;
 
 use std::{
     path::Path,
@@ -14,9 +15,10 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::{agent::Agent, collector::Collector, scratch::Scratch};
-use reference::Server;
 pub use reference::Totals;
+use reference::{Load, Server};
 use spooled::Spooled;
+pub use wire::{Wired, wire};
 
 /// Minutes of a day.
 pub const DAY_MINUTES: u32 = 1_440;
@@ -54,7 +56,8 @@ pub async fn run(minutes: u32, seed: u64) -> Result<Measured> {
     let mut agent = Agent::new(&scratch, collector.ingest()?, "")?;
     collector.enrol(&agent)?;
     let began = Instant::now();
-    let (written, spool_bytes, batches) = fill(&scratch.join("agent"), minutes, seed)?;
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let (written, spool_bytes, batches) = fill(&scratch.join("agent"), minutes, seed, now_ms)?;
     let filled_in = began.elapsed();
     give_all(&scratch, &scratch.join("agent"))?;
     agent.start()?;
@@ -65,17 +68,22 @@ pub async fn run(minutes: u32, seed: u64) -> Result<Measured> {
     Ok(Measured { minutes, filled_in, spool_bytes, batches, drained_in, written, counted })
 }
 
-fn fill(state_dir: &Path, minutes: u32, seed: u64) -> Result<(Totals, u64, u64)> {
-    let now_ms = jiff::Timestamp::now().as_millisecond();
-    let first_ms = now_ms - now_ms.rem_euclid(MINUTE_MS) - i64::from(minutes) * MINUTE_MS;
+/// Spools the whole minutes before `now_ms`.
+fn fill(state_dir: &Path, minutes: u32, seed: u64, now_ms: i64) -> Result<(Totals, u64, u64)> {
+    let first_ms = first_of(minutes, now_ms);
     let mut server = Server::new(seed);
     let mut spooled = Spooled::open(state_dir, first_ms)?;
     for minute in 0..minutes {
         let begin_ms = first_ms + i64::from(minute) * MINUTE_MS;
-        server.minute(&mut spooled.window, begin_ms);
+        server.minute(&mut spooled.window, begin_ms, Load::at(begin_ms));
         spooled.close(begin_ms + MINUTE_MS - 1)?;
     }
     Ok((server.totals(), spooled.bytes_on_disk()?, spooled.backlog()))
+}
+
+/// When the first of so many whole minutes before `now_ms` begins.
+fn first_of(minutes: u32, now_ms: i64) -> i64 {
+    now_ms - now_ms.rem_euclid(MINUTE_MS) - i64::from(minutes) * MINUTE_MS
 }
 
 /// Hands a folder and what it holds to the user that the agent runs as.
@@ -142,7 +150,8 @@ mod tests {
     #[test]
     fn an_hour_of_the_reference_server_waits_in_the_spool_batch_for_batch() {
         let dir = tempfile::tempdir().unwrap();
-        let (totals, bytes, batches) = fill(dir.path(), 60, 1).unwrap();
+        // 05:00 UTC, which is day there.
+        let (totals, bytes, batches) = fill(dir.path(), 60, 1, 1_795_323_600_000).unwrap();
         assert_eq!(batches, 60);
         assert_eq!(totals.calls(), 60 * 50 * 50);
         assert!(totals.errors() >= 60 * 5 && bytes > 0, "{bytes}");

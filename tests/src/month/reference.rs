@@ -1,13 +1,14 @@
 //! The reference server: host values each 15 s, 4 logs with together 100 lines a second by day and 10 by
-//! night, in a minute 50 active queries of 400 with 50 calls each and 5 active errors of 60.
+//! night, in a minute 50 active queries of 400 with 50 calls each and 5 active errors of 60. By night the
+//! lines leave room for a tenth of the calls, and for one error.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use pantau_agent::{
     domain::{
         DatabaseSample, DiskSample, Entry, ErrorEvent, ErrorGroup, Event, EventTime, Fate,
-        FileIdentity, HostSample, InterfaceSample, Origin, QueryEvent, QueryGroup, QuerySource,
-        Severity, SourcePosition, SourceProgress,
+        FileIdentity, HostSample, InterfaceSample, LiveState, Origin, QueryEvent, QueryGroup,
+        QuerySource, Severity, SourcePosition, SourceProgress,
     },
     window::Window,
 };
@@ -19,16 +20,11 @@ pub const SAMPLE_INTERVAL_MS: i64 = 15_000;
 const MINUTE_MS: i64 = 60_000;
 const QUERIES: usize = 400;
 const QUERIES_ACTIVE: usize = 50;
-const CALLS: usize = 50;
 const ERRORS: usize = 60;
-const ERRORS_ACTIVE: usize = 5;
 /// Occurrences of an active error in a minute at most.
 const OCCURRENCES_MAX: u64 = 3;
-/// Lines of all logs in a minute.
-const LINES_BY_DAY: u64 = 6_000;
-const LINES_BY_NIGHT: u64 = 600;
-/// Hours of the day, UTC, that are day at the server (WITA, 07:00 to 19:00).
-const DAY_HOURS_UTC: std::ops::Range<i64> = 0..11;
+/// Hours that are day at the server: twelve from 07:00 on, whose zone is seven hours ahead of UTC.
+const DAY_HOURS_UTC: std::ops::Range<i64> = 0..12;
 /// Bytes of a line on average: how fast positions move.
 const LINE_BYTES: u64 = 110;
 const LOGS: [&str; 4] = ["postgres", "spse", "keluaran", "akses"];
@@ -65,6 +61,33 @@ impl Totals {
     }
 }
 
+/// What happens in a minute.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Of each active query.
+    calls: usize,
+    /// Active errors.
+    errors: usize,
+    /// Lines of all logs.
+    lines: u64,
+}
+
+impl Load {
+    /// By day.
+    pub const DAY: Load = Load { calls: 50, errors: 5, lines: 6_000 };
+    const NIGHT: Load = Load { calls: 5, errors: 1, lines: 600 };
+    /// Of a server that nobody uses.
+    pub const IDLE: Load = Load { calls: 0, errors: 0, lines: 0 };
+
+    /// Of the reference server in the minute that begins then.
+    pub fn at(begin_ms: i64) -> Load {
+        match DAY_HOURS_UTC.contains(&begin_ms.div_euclid(3_600_000).rem_euclid(24)) {
+            true => Load::DAY,
+            false => Load::NIGHT,
+        }
+    }
+}
+
 /// See the module.
 pub struct Server {
     dice: Dice,
@@ -73,7 +96,7 @@ pub struct Server {
     /// Read position of each log.
     offsets: [u64; LOGS.len()],
     host: HostSample,
-    commits: u64,
+    database: DatabaseSample,
     called: Vec<(u64, u64)>,
     occurred: Vec<u64>,
 }
@@ -87,7 +110,7 @@ impl Server {
             errors: (0..ERRORS).map(error).collect(),
             offsets: [0; LOGS.len()],
             host: host(),
-            commits: 0,
+            database: database(),
             called: vec![(0, 0); QUERIES],
             occurred: vec![0; ERRORS],
         }
@@ -110,29 +133,47 @@ impl Server {
     }
 
     /// One minute of its life.
-    pub fn minute(&mut self, window: &mut Window, begin_ms: i64) {
+    pub fn minute(&mut self, window: &mut Window, begin_ms: i64, load: Load) {
         let end_ms = begin_ms + MINUTE_MS - 1;
-        let (queries, errors) = (self.calls(begin_ms), self.failures(begin_ms));
-        self.log(window, 0, queries, end_ms);
-        self.log(window, 1, errors, end_ms);
-        let hour = begin_ms.div_euclid(3_600_000).rem_euclid(24);
-        let lines = if DAY_HOURS_UTC.contains(&hour) { LINES_BY_DAY } else { LINES_BY_NIGHT };
-        for log in 0..LOGS.len() {
-            let ignored = entry(lines / LOGS.len() as u64, end_ms, None);
-            self.log(window, log, vec![ignored], end_ms);
-        }
+        self.logs(window, begin_ms, load);
         for sample in 0..MINUTE_MS / SAMPLE_INTERVAL_MS {
             self.stir_host();
             window.add_host(&self.host, begin_ms + sample * SAMPLE_INTERVAL_MS);
         }
-        self.commits += self.dice.between(2_000, 3_000);
-        window.add_databases(vec![self.database(begin_ms)], end_ms);
+        self.stir_database(load.calls as u64);
+        window.add_databases(vec![self.database.clone()], end_ms);
     }
 
-    fn calls(&mut self, begin_ms: i64) -> Vec<Entry> {
-        let mut entries = Vec::with_capacity(QUERIES_ACTIVE * CALLS);
+    /// What a heartbeat says of it.
+    pub fn live(&self, at_ms: i64) -> LiveState {
+        LiveState {
+            at_ms,
+            host: Some(self.host.clone()),
+            databases: vec![self.database.clone()],
+            traffic: Some((1 << 20, 1 << 17)),
+            ..LiveState::default()
+        }
+    }
+
+    fn logs(&mut self, window: &mut Window, begin_ms: i64, load: Load) {
+        if load.lines == 0 {
+            return;
+        }
+        let end_ms = begin_ms + MINUTE_MS - 1;
+        let (queries, errors) =
+            (self.calls(begin_ms, load.calls), self.failures(begin_ms, load.errors));
+        self.log(window, 0, queries, end_ms);
+        self.log(window, 1, errors, end_ms);
+        for log in 0..LOGS.len() {
+            let ignored = entry(load.lines / LOGS.len() as u64, end_ms, None);
+            self.log(window, log, vec![ignored], end_ms);
+        }
+    }
+
+    fn calls(&mut self, begin_ms: i64, calls: usize) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(QUERIES_ACTIVE * calls);
         for place in self.some(QUERIES_ACTIVE, QUERIES) {
-            for _ in 0..CALLS {
+            for _ in 0..calls {
                 let duration_us = self.duration_us(place);
                 let called = &mut self.called[place];
                 *called = (called.0 + 1, called.1 + duration_us);
@@ -145,9 +186,9 @@ impl Server {
         entries
     }
 
-    fn failures(&mut self, begin_ms: i64) -> Vec<Entry> {
+    fn failures(&mut self, begin_ms: i64, active: usize) -> Vec<Entry> {
         let mut entries = Vec::new();
-        for place in self.some(ERRORS_ACTIVE, ERRORS) {
+        for place in self.some(active, ERRORS) {
             for _ in 0..self.dice.between(1, OCCURRENCES_MAX) {
                 self.occurred[place] += 1;
                 let group = self.errors[place].clone();
@@ -222,19 +263,23 @@ impl Server {
         }
     }
 
-    fn database(&mut self, at_ms: i64) -> DatabaseSample {
-        DatabaseSample {
-            cluster: "utama".to_owned(),
-            database: "epns_prod".to_owned(),
-            size_bytes: Some(40 * GB + self.commits * 300),
-            commits: self.commits,
-            rollbacks: self.commits / 400,
-            connections: self.dice.between(20, 60) as u32,
-            connections_max: 200,
-            connections_active: self.dice.between(0, 9) as u32,
-            stats_reset_ms: at_ms.min(1),
-            ..DatabaseSample::default()
-        }
+    fn stir_database(&mut self, calls: u64) {
+        let database = &mut self.database;
+        database.commits += self.dice.between(40 * calls, 60 * calls + 5);
+        database.rollbacks = database.commits / 400;
+        database.size_bytes = Some(40 * GB + database.commits * 300);
+        database.connections = self.dice.between(20, 60) as u32;
+        database.connections_active = self.dice.between(0, 9) as u32;
+    }
+}
+
+fn database() -> DatabaseSample {
+    DatabaseSample {
+        cluster: "utama".to_owned(),
+        database: "epns_prod".to_owned(),
+        connections_max: 200,
+        stats_reset_ms: 1,
+        ..DatabaseSample::default()
     }
 }
 

@@ -1,7 +1,10 @@
 //! The agent's window and spool, closed minute for minute as the running agent does. What the agent's
 //! interface asks for stands here alone.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use anyhow::{Context, Result};
 use pantau_agent::{
@@ -22,7 +25,8 @@ const GRACE_S: u64 = 7 * 86_400;
 pub struct Spooled {
     /// What is being counted.
     pub window: Window,
-    spool: Spool,
+    /// Where its batches wait.
+    pub spool: Arc<Mutex<Spool>>,
     dir: PathBuf,
 }
 
@@ -34,7 +38,7 @@ impl Spooled {
         let settings = SpoolSettings { dir: dir.clone(), bytes_max: SPOOL_BYTES_MAX, grace };
         let spool = Spool::open(&settings, ship::condense, now_ms)?.spool;
         let window = Window::new(reference::progress(), SAMPLE_INTERVAL_MS);
-        Ok(Spooled { window, spool, dir })
+        Ok(Spooled { window, spool: Arc::new(Mutex::new(spool)), dir })
     }
 
     /// Closes the window into a batch.
@@ -47,14 +51,18 @@ impl Spooled {
             resume: Resume { progress: closed.progress, open: closed.open },
         };
         let encode = |names: &mut Names| ship::encode(&closed.content, now_ms, names);
-        self.spool.append(&draft, encode, now_ms)?;
+        self.held().append(&draft, encode, now_ms)?;
         self.window.reset(now_ms);
         Ok(())
     }
 
     /// Batches that wait.
     pub fn backlog(&self) -> u64 {
-        self.spool.backlog().0
+        self.held().backlog().0
+    }
+
+    fn held(&self) -> MutexGuard<'_, Spool> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes of all files of the spool.
