@@ -50,16 +50,21 @@ TOML
 }
 
 watch() { # watch NAME SOURCES: figures of one agent
-    local name=$1 pid before after
+    local name=$1 pid before after ingest token
+    ingest=$(sed -nE 's/.*"ingest" *: *"([^"]+)".*/\1/p' "$home/addresses.json")
     {
         echo "site = \"demo\""
         echo "agent = \"$name\""
-        echo "collector = \"$(sed -nE 's/.*"ingest" *: *"([^"]+)".*/\1/p' "$home/addresses.json")\""
+        echo "collector = \"$ingest\""
         echo "zone = \"Asia/Jakarta\""
         echo "state_dir = \"$home/$name\""
         cat "$2"
     } >"$home/$name.toml"
-    target/dist/pantau-agent run --config "$home/$name.toml" >"$home/$name.log" 2>&1 &
+    token=$(target/debug/pantau-collector --config "$home/collector.toml" token create --site demo --expires 10m --json |
+        sed -nE 's/.*"token": *"([^"]+)".*/\1/p')
+    target/dist/pantau-agent enroll --collector "$ingest" --token "$token" --config "$home/$name.toml" >"$home/$name.log" 2>&1 ||
+        { cat "$home/$name.log" >&2; return 1; }
+    target/dist/pantau-agent run --config "$home/$name.toml" >>"$home/$name.log" 2>&1 &
     pid=$!
     sleep 30
     before=$(cpu_ticks "$pid")
