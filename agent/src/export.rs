@@ -69,7 +69,8 @@ fn write_as(owner: &Owner, file: File) -> anyhow::Result<String> {
     })?;
     let done = child.wait_with_output()?;
     let told = String::from_utf8_lossy(&done.stderr).trim_end().to_owned();
-    anyhow::ensure!(done.status.success(), "{told}");
+    // This program's name stands before it again where it is told.
+    anyhow::ensure!(done.status.success(), "{}", told.trim_start_matches("pantau-agent: "));
     Ok(told)
 }
 
