@@ -5,7 +5,7 @@
 //!
 //! A collector that is away fills the spool up to its limit, then the window, whose limits stand in
 //! [`crate::window`]; nothing else grows. What a restart or a restored machine can lose stands under
-//! "Known limits" in [`crate::spool`] and [`crate::ship`].
+//! "Known limits" in [`crate::spool`].
 
 mod core;
 mod live;
@@ -72,7 +72,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     )
     .await?
     {
-        let Dropped { resume, is_new, .. } = drop_run(&spool).await?;
+        let drop_run = || restored::drop_run(spool.clone());
+        let dropped = restored::until_done(drop_run, &shutdown).await?;
+        let Some(Dropped { resume, is_new, .. }) = dropped else { break };
         gaps.extend(is_new.then(|| restored::gap_before_new(now_ms())));
         let progress = restored::resumed(resume.progress, held);
         // A new spool has no positions that could have been lost: a log that was not counted before begins
@@ -225,20 +227,6 @@ async fn await_delivery(spool: &Arc<Mutex<Spool>>) {
         }
         sleep(FLUSH_POLL).await;
     }
-}
-
-/// Drops what this run of a restored copy, or of a new spool, has counted again; logs that went on are read
-/// from where the collector has them, others from where this run began.
-async fn drop_run(spool: &Arc<Mutex<Spool>>) -> anyhow::Result<Dropped> {
-    tracing::warn!(
-        "the collector knows batches that this spool never closed: it is that of an older copy of this machine, or a new one in the place of one that was deleted, and the logs went on; they are read on from where the collector has them"
-    );
-    let drop_run = |spool: &mut Spool| {
-        let dropped = spool.drop_run(now_ms())?;
-        spool.confirm();
-        Ok::<_, std::io::Error>(dropped)
-    };
-    Ok(with_spool(spool, drop_run).await??)
 }
 
 /// Works with the spool on a thread that may wait for the disk.

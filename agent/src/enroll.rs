@@ -1,8 +1,12 @@
 //! `pantau-agent enroll`: exchanges a token for the identity of this server.
 
-mod owner;
-
-use std::{fs, io::Read, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    io::{Read, Write},
+    path::PathBuf,
+    process::Stdio,
+    sync::Arc,
+};
 
 use anyhow::{Context, bail};
 use pantau_proto::limits;
@@ -10,6 +14,7 @@ use pantau_proto::limits;
 use crate::{
     config::{Address, Secret, Settings},
     identity::{self, Enrolled, Request, Store},
+    owner::Owner,
     ship::{Dialer, Meter},
 };
 
@@ -54,12 +59,37 @@ pub async fn run(settings: &Settings, args: &Args, now_ms: i64) -> anyhow::Resul
         ));
     }
     let token = token(args)?;
-    if let Some(told) = owner::act_as_owner(&settings.state_dir, &token)? {
-        return Ok(told);
+    if let Some(owner) = owner(settings)? {
+        return run_as(&owner, &token);
     }
     let (request, dialer) = prepared(settings, args, token, now_ms)?;
     let enrolled = identity::enrol(&store, &dialer, &request).await?;
     agrees(settings, &enrolled)
+}
+
+fn owner(settings: &Settings) -> anyhow::Result<Option<Owner>> {
+    Owner::of(&settings.state_dir).with_context(|| {
+        format!(
+            "it is not known whom the identity is for: make {dir} and give it to the agent's user, e.g. \
+             install -d -m 700 -o pantau -g pantau {dir}",
+            dir = settings.state_dir.display()
+        )
+    })
+}
+
+/// The token goes by standard input: other users of this machine can read a command line.
+fn run_as(owner: &Owner, token: &Secret) -> anyhow::Result<String> {
+    let mut child = owner.act(&["--token", "--token-file"], ["--token-file", "-"], |command| {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped())
+    })?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that has ended says why itself.
+        let _ = stdin.write_all(token.reveal().as_bytes());
+    }
+    let done = child.wait_with_output()?;
+    // It has said why on standard error.
+    anyhow::ensure!(done.status.success(), "this server was not enrolled");
+    Ok(String::from_utf8_lossy(&done.stdout).trim_end().to_owned())
 }
 
 /// An identity that is damaged is an error, unless it is to be replaced.

@@ -2,12 +2,13 @@
 //! takes it by `pantau-collector import`, with the same numbers, so that what comes by both ways counts
 //! once.
 
-mod owner;
 mod place;
 
 use std::{
+    fs::File,
     io::{self, BufWriter, Write},
     path::PathBuf,
+    process::Stdio,
 };
 
 use anyhow::{Context, bail};
@@ -17,6 +18,7 @@ use crate::{
     config::Settings,
     domain::HostFacts,
     identity::{self, Enrolled},
+    owner::Owner,
     sample::host::HostSampler,
     ship::{Bundle, Greeting},
     spool::{Held, Look, machine_id},
@@ -45,13 +47,31 @@ pub fn run(settings: &Settings, args: &Args, now_ms: i64) -> anyhow::Result<Stri
         return write(settings, since_ms, now_ms, io::stdout().lock());
     }
     let place = Place::open(&args.output)?;
-    let told = match owner::write_as_owner(&settings.state_dir, place.file()?)? {
-        Some(told) => told,
+    let told = match owner(settings)? {
+        Some(owner) => write_as(&owner, place.file()?)?,
         None => write(settings, since_ms, now_ms, place.file()?)?,
     };
     let bytes = place.keep()?;
     let file = args.output.display();
     Ok(format!("{told}\n{file}: {bytes} bytes. On the collector: pantau-collector import {file}"))
+}
+
+fn owner(settings: &Settings) -> anyhow::Result<Option<Owner>> {
+    let dir = settings.state_dir.display();
+    Owner::of(&settings.state_dir)
+        .with_context(|| format!("{dir} cannot be read; did the agent run here?"))
+}
+
+/// The owner reads the spool; the file is root's to write.
+fn write_as(owner: &Owner, file: File) -> anyhow::Result<String> {
+    let child = owner.act(&["--output", "-o"], ["--output", STDOUT], |command| {
+        command.stdin(Stdio::null()).stdout(file).stderr(Stdio::piped())
+    })?;
+    let done = child.wait_with_output()?;
+    let told = String::from_utf8_lossy(&done.stderr).trim_end().to_owned();
+    // This program's name stands before it again where it is told.
+    anyhow::ensure!(done.status.success(), "{}", told.trim_start_matches("pantau-agent: "));
+    Ok(told)
 }
 
 /// An instant, a civil time of the zone, or a day of it.
@@ -80,7 +100,11 @@ fn write(
         held.into_iter().filter(|held| since_ms.is_none_or(|ms| held.closed_ms >= ms)).collect();
     let closed = leaving.iter().map(|held| held.closed_ms);
     let (Some(from_ms), Some(to_ms)) = (closed.clone().min(), closed.max()) else {
-        bail!("the spool holds no batch that was closed since then: nothing is written");
+        bail!(
+            "the spool holds no batch{}: nothing is written",
+            since_ms
+                .map_or("", |_| " that was closed since then; give an earlier --since, or none")
+        );
     };
     // Before any of them can be with somebody.
     look.mark(&leaving).context("what is exported cannot be noted in the spool")?;
@@ -120,7 +144,8 @@ impl Source<'_> {
         let unwritten = "the bundle cannot be written";
         let mut bundle =
             Bundle::begin(out, &greeting, &self.enrolled.certificate, sign).context(unwritten)?;
-        bundle.definitions(&self.look.definitions().context("definitions cannot be read")?)?;
+        let definitions = self.look.definitions().context("definitions cannot be read")?;
+        bundle.definitions(&definitions).context(unwritten)?;
         let mut batches = 0;
         self.look
             .read(leaving, |stored| {

@@ -28,6 +28,8 @@ pub mod identity;
 
 pub mod app;
 
+mod owner;
+
 pub mod enroll;
 
 pub mod export;

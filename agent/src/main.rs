@@ -12,6 +12,7 @@ use pantau_agent::{
 };
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// The settings cannot be used, or this server is not enrolled; clap gives the same for a wrong command
 /// line.
@@ -35,8 +36,17 @@ struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
     /// error, warn, info, debug or trace; also as RUST_LOG, and per module as there [default: info].
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = level)]
     log_level: Option<String>,
+}
+
+/// What RUST_LOG may be as well.
+fn level(typed: &str) -> Result<String, String> {
+    EnvFilter::try_new(typed).map(|_| typed.to_owned()).map_err(|error| {
+        format!(
+            "{error}; write error, warn, info, debug or trace, or e.g. pantau_agent::tail=debug"
+        )
+    })
 }
 
 #[derive(Subcommand)]
@@ -161,7 +171,6 @@ async fn check(cli: &Cli, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn log_to_stderr(cli: &Cli) -> anyhow::Result<()> {
-    use tracing_subscriber::{EnvFilter, fmt};
     let quiet = if !matches!(cli.command, Command::Run) { "error" } else { "info" };
     let filter = match &cli.log_level {
         Some(level) => EnvFilter::try_new(level).context("--log-level")?,

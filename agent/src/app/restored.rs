@@ -5,17 +5,90 @@
 //! before. Where no file of any log does, the logs are of the past as well, or others: what is read now is
 //! new.
 
-use std::path::Path;
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use anyhow::Context;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{now_ms, with_spool};
 use crate::{
     domain::{Gap, GapReason, SourcePosition, SourceProgress},
+    spool::{Dropped, Spool},
     tail,
 };
+
+/// Between two attempts to drop what was counted again.
+const DROP_RETRY: Duration = Duration::from_secs(10);
 
 /// Positions that a file on this machine still holds, under its path or renamed beside it. May unpack much:
 /// not for a thread that others wait for.
 pub(super) fn held(positions: Vec<SourcePosition>) -> Vec<SourcePosition> {
     positions.into_iter().filter(is_held).collect()
+}
+
+/// Drops what this run of a restored copy, or of a new spool, has counted again; logs that went on are read
+/// from where the collector has them, others from where this run began.
+pub(super) async fn drop_run(spool: Arc<Mutex<Spool>>) -> anyhow::Result<io::Result<Dropped>> {
+    with_spool(&spool, |spool| {
+        let dropped = spool.drop_run(now_ms())?;
+        spool.confirm();
+        Ok(dropped)
+    })
+    .await
+}
+
+/// Tries until it is done; `None` when the agent is stopped before. What stands in the way passes: an
+/// export that is under way, a disk. Meanwhile logs wait at their files.
+///
+/// Errors: it can never be done.
+pub(super) async fn until_done<T, F: Future<Output = anyhow::Result<io::Result<T>>>>(
+    mut attempt: impl FnMut() -> F,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<T>> {
+    tracing::warn!(
+        "the collector knows batches that this spool never closed: it is that of an older copy of this machine, or a new one in the place of one that was deleted, and the logs went on; they are read on from where the collector has them"
+    );
+    loop {
+        let error = match attempt().await? {
+            Ok(done) => return Ok(Some(done)),
+            Err(error) => error,
+        };
+        let Some(obstacle) = obstacle(&error) else {
+            return Err(error).context(
+                "the folder of the spool was deleted while batches were to be dropped from it; start the agent \
+                 again",
+            );
+        };
+        tracing::warn!(
+            %error,
+            "{obstacle}; until then logs wait unread, and it is tried again each {} s",
+            DROP_RETRY.as_secs()
+        );
+        tokio::select! {
+            () = sleep(DROP_RETRY) => {}
+            () = shutdown.cancelled() => return Ok(None),
+        }
+    }
+}
+
+/// What keeps batches that were counted again from being dropped; `None` when that does not pass: the spool
+/// has begun anew, so that they are gone.
+fn obstacle(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => None,
+        io::ErrorKind::WouldBlock => {
+            Some("batches that were counted again are being exported, and are dropped after that")
+        }
+        _ => {
+            Some("batches that were counted again cannot be dropped; look at the disk of the spool")
+        }
+    }
 }
 
 /// From where logs are read on: where the collector says, for those that went on; else from where this
@@ -85,6 +158,40 @@ mod tests {
             tail_hash: xxh3_64(tail) as u32,
             ..SourcePosition::default()
         }
+    }
+
+    /// What comes of attempts that fail in these ways and then succeed, and how many there were.
+    async fn tried(
+        failures: &[io::ErrorKind],
+        stop_at: usize,
+    ) -> (anyhow::Result<Option<()>>, usize) {
+        let (shutdown, mut attempts) = (CancellationToken::new(), 0);
+        let attempt = || {
+            attempts += 1;
+            if attempts == stop_at {
+                shutdown.cancel();
+            }
+            let failed = failures.get(attempts - 1).map_or(Ok(()), |kind| Err((*kind).into()));
+            std::future::ready(Ok(failed))
+        };
+        let done = until_done(attempt, &shutdown).await;
+        (done, attempts)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_counted_again_is_dropped_once_an_export_or_a_disk_allows_it() {
+        let failures = [io::ErrorKind::WouldBlock, io::ErrorKind::StorageFull];
+        let (done, attempts) = tried(&failures, 0).await;
+        assert_eq!((done.unwrap(), attempts), (Some(()), 3));
+        let (stopped, attempts) = tried(&failures, 2).await;
+        assert_eq!((stopped.unwrap(), attempts), (None, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_tried_again_on_a_spool_that_has_begun_anew() {
+        let (gone, attempts) = tried(&[io::ErrorKind::InvalidInput], 0).await;
+        assert!(gone.unwrap_err().to_string().contains("start the agent again"));
+        assert_eq!(attempts, 1);
     }
 
     #[test]

@@ -144,9 +144,6 @@ impl Teller {
         if self.told == text {
             return;
         }
-        if let Some(text) = &text {
-            tracing::warn!("{}: {text}", self.subject);
-        }
         self.told.clone_from(&text);
         // A closed channel is an agent that stops.
         let _ = self.out.send(Sample::Standing(self.subject, text)).await;

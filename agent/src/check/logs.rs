@@ -10,7 +10,7 @@ use super::Finding;
 use crate::{
     config::{LogFormat, LogSettings},
     domain::{DatabaseFacts, Fate},
-    tail::{discover, is_pattern},
+    tail::{decode, discover, is_pattern},
     understand::LogStream,
 };
 
@@ -42,7 +42,7 @@ fn unreadable(piece: String, path: &Path, error: &io::Error) -> Finding {
         io::ErrorKind::NotFound => "correct path, or switch this log on where it is written",
         io::ErrorKind::PermissionDenied => {
             "let the agent's user read it: add it to the group that owns the file (often adm or \
-             postgres), or setfacl -m u:pantau-agent:r on the file and x on its folders"
+             postgres), or setfacl -m u:pantau:r on the file and x on its folders"
         }
         _ => "see whether it is a file and its disk is well",
     };
@@ -77,10 +77,11 @@ fn tried(log: &LogSettings, facts: &[DatabaseFacts], text: &[u8], now_ms: i64) -
     let mut stream = LogStream::new(&log.format, prefix, log.zone.clone(), None);
     let mut tried = Tried::default();
     let mut end = 0;
-    let mut entries = Vec::new();
+    let (mut entries, mut decoded) = (Vec::new(), String::new());
     for line in text.split_inclusive(|b| *b == b'\n') {
         end += line.len() as u64;
         let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = decode(log.encoding, line, &mut decoded);
         entries.extend(stream.line(line, end, now_ms));
     }
     entries.extend(stream.finish());

@@ -7,7 +7,7 @@ use super::{
     typed::{Faults, Section},
 };
 
-const PROXY_KEYS: &[&str] = &["url", "password_file"];
+pub(super) const PROXY_KEYS: &[&str] = &["url", "password_file"];
 /// Allowed for `bytes_per_day_max`: less does not even carry the state of a quiet server.
 const BYTES_PER_DAY_ALLOWED: RangeInclusive<u64> = 500_000..=1_000_000_000_000;
 const URL_ALLOWED: &str = "write http://host:port or http://user:password@host:port";

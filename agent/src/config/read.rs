@@ -56,9 +56,9 @@ pub(super) const FILE_KEYS: &[&str] = &[
     "spool",
     "interval",
 ];
-const LOG_KEYS: &[&str] =
+pub(super) const LOG_KEYS: &[&str] =
     &["key", "path", "format", "cluster", "prefix", "zone", "start", "encoding"];
-const CLUSTER_KEYS: &[&str] = &[
+pub(super) const CLUSTER_KEYS: &[&str] = &[
     "key",
     "host",
     "port",
@@ -69,8 +69,10 @@ const CLUSTER_KEYS: &[&str] = &[
     "accounts_sql",
     "accounts_database",
 ];
-const PROBE_KEYS: &[&str] =
+pub(super) const PROBE_KEYS: &[&str] =
     &["target", "url", "expect_text", "expect_status", "timeout_ms", "slow_ms"];
+pub(super) const SPOOL_KEYS: &[&str] = &["bytes_max", "grace_days"];
+pub(super) const INTERVAL_KEYS: &[&str] = &["sample_s", "batch_s", "database_s"];
 
 /// Reads the whole file; `None` only together with a fault.
 pub(super) fn settings(
@@ -108,7 +110,7 @@ fn names(file: &Section, faults: &mut Faults) -> Names {
 }
 
 fn spool(file: &Section, state_dir: &Path, faults: &mut Faults) -> SpoolSettings {
-    let section = file.table("spool", &["bytes_max", "grace_days"], faults);
+    let section = file.table("spool", SPOOL_KEYS, faults);
     let (mut bytes_max, mut grace_days) = (None, None);
     if let Some(section) = section {
         bytes_max = bytes(&section, "bytes_max", SPOOL_BYTES_ALLOWED, faults);
@@ -122,7 +124,7 @@ fn spool(file: &Section, state_dir: &Path, faults: &mut Faults) -> SpoolSettings
 }
 
 fn intervals(file: &Section, faults: &mut Faults) -> Intervals {
-    let section = file.table("interval", &["sample_s", "batch_s", "database_s"], faults);
+    let section = file.table("interval", INTERVAL_KEYS, faults);
     let mut seconds = |key, most, default| {
         let typed = section.as_ref().and_then(|section| section.number(key, 1..=most, faults));
         Duration::from_secs(typed.unwrap_or(default))
@@ -413,7 +415,7 @@ pub(super) fn password(
     path: &str,
     warnings: &mut Vec<String>,
 ) -> Result<String, String> {
-    let unreadable = |error| format!("cannot be read: {error}");
+    let unreadable = |error| format!("cannot be read ({error}); let the agent's user read it");
     let file = File::open(path).map_err(unreadable)?;
     let mode = file.metadata().map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {

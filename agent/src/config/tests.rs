@@ -234,6 +234,19 @@ fn every_example_in_the_sample_file_can_be_used() {
     assert_eq!(shown.expect_status, default.expect_status);
 }
 
+#[test]
+fn every_key_stands_in_the_sample_file() {
+    let tables = [read::LOG_KEYS, read::CLUSTER_KEYS, read::PROBE_KEYS, collector::PROXY_KEYS];
+    let keys = [read::FILE_KEYS, read::SPOOL_KEYS, read::INTERVAL_KEYS].concat();
+    for key in keys.into_iter().chain(tables.concat()) {
+        let is_shown = |line: &str| {
+            let line = line.trim_start_matches(['#', '[']);
+            line.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ']']))
+        };
+        assert!(SAMPLE_FILE.lines().any(is_shown), "{key}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_gives_settings_or_faults_and_never_a_panic(text in "\\PC{0,200}") {

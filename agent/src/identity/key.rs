@@ -89,7 +89,7 @@ impl fmt::Debug for Key {
 /// One value of DER (X.690): tag, length, content.
 pub(super) fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
-    let length = (content.len() as u64).to_be_bytes();
+    let length = content.len().to_be_bytes();
     let significant = &length[content.len().leading_zeros() as usize / 8..];
     let mut bytes = vec![tag];
     match content.len() {

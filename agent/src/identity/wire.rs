@@ -7,6 +7,8 @@ use pantau_proto::v1::{self, enrol_answer, enrolment_client::EnrolmentClient};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
+use crate::ship::printable;
+
 /// The collector writes to its store before it answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// An answer holds two certificates of a kilobyte.
@@ -85,7 +87,7 @@ async fn answer(
     asked: impl Future<Output = Result<tonic::Response<v1::EnrolAnswer>, tonic::Status>>,
 ) -> anyhow::Result<Answer> {
     let answered = timeout(ANSWER_TIMEOUT, asked).await.context("the collector does not answer")?;
-    let answered = answered.map_err(|status| anyhow!("{}", status.message()))?.into_inner();
+    let answered = answered.map_err(|status| anyhow!(printable(status.message())))?.into_inner();
     Ok(read(answered))
 }
 
@@ -114,14 +116,6 @@ fn read(answer: v1::EnrolAnswer) -> Answer {
         enrol_answer::Refused::Unavailable => Reason::Unavailable,
     };
     Err(Refused { reason, detail: printable(&answer.detail) })
-}
-
-/// Longest text of a collector that is shown.
-const DETAIL_CHARS_MAX: usize = 300;
-
-/// It goes to a terminal: nothing in it may steer one.
-fn printable(detail: &str) -> String {
-    detail.chars().filter(|char| !char.is_control()).take(DETAIL_CHARS_MAX).collect()
 }
 
 impl Refused {

@@ -20,4 +20,5 @@ pub use connect::{Alerts, Connection, Connector, Dialer};
 pub use handshake::Alert;
 pub use link::{Link, LinkEvent, LinkParts};
 pub use meter::Meter;
+pub(crate) use wire::printable;
 pub use wire::{Bundle, Greeting, condense, encode, queries};

@@ -30,6 +30,14 @@ pub(super) type Client = v1::ingest_client::IngestClient<tonic::transport::Chann
 pub(super) type Outgoing = v1::AgentMessage;
 pub(super) type Incoming = v1::CollectorMessage;
 
+/// Longest text of a collector that is shown.
+const PRINTED_CHARS_MAX: usize = 500;
+
+/// What a collector said goes to terminals and logs: nothing in it may steer one, or fill it.
+pub(crate) fn printable(said: &str) -> String {
+    said.chars().filter(|char| !char.is_control()).take(PRINTED_CHARS_MAX).collect()
+}
+
 fn target(target: Target) -> v1::Target {
     match target {
         Target::Application => v1::Target::Application,

@@ -2,7 +2,7 @@
 
 use pantau_proto::v1;
 
-use super::{Incoming, Outgoing, coding, definition, live};
+use super::{Incoming, Outgoing, coding, definition, live, printable};
 use crate::{
     config::Identity,
     domain::{FileIdentity, HostFacts, LiveState, SourcePosition},
@@ -183,7 +183,7 @@ pub(in crate::ship) fn answer(message: Incoming) -> Answer {
         Some(Message::Ask(ask)) => Answer::Ask(ask.ids),
         Some(Message::Refusal(refusal)) => Answer::Refusal(Refused {
             reason: refusal_reason(refusal.reason()),
-            detail: refusal.detail,
+            detail: printable(&refusal.detail),
             retry_after_s: refusal.retry_after_s,
             seq: Some(refusal.seq).filter(|seq| *seq > 0),
         }),

@@ -5,7 +5,7 @@ use pantau_proto::v1::{
     ingest_server::{Ingest, IngestServer},
     refusal::Reason,
 };
-use tokio_stream::{Stream as TokioStream, StreamExt};
+use tokio_stream::{Stream as TokioStream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 
 use super::*;
@@ -60,49 +60,22 @@ struct Scene {
 
 impl Scene {
     /// A spool of `batches` and a link to a collector that follows `script`.
-    async fn new(
-        batches: u64,
-        script: impl Fn(&agent_message::Message) -> Vec<collector_message::Message>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Scene {
-        Scene::allowing(Allowance::All, batches, script).await
+    async fn new(batches: u64, script: Script) -> Scene {
+        Scene::of(Allowance::All, batches, true, script).await
     }
 
-    async fn allowing(
-        allowance: Allowance,
-        batches: u64,
-        script: impl Fn(&agent_message::Message) -> Vec<collector_message::Message>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Scene {
+    async fn allowing(allowance: Allowance, batches: u64, script: Script) -> Scene {
         Scene::of(allowance, batches, true, script).await
     }
 
     /// As [`Scene::new`], of a spool that began without anything and heard no Welcome yet.
-    async fn unconfirmed(
-        batches: u64,
-        script: impl Fn(&agent_message::Message) -> Vec<collector_message::Message>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Scene {
+    async fn unconfirmed(batches: u64, script: Script) -> Scene {
         Scene::of(Allowance::All, batches, false, script).await
     }
 
-    async fn of(
-        allowance: Allowance,
-        batches: u64,
-        is_confirmed: bool,
-        script: impl Fn(&agent_message::Message) -> Vec<collector_message::Message>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Scene {
+    async fn of(allowance: Allowance, batches: u64, is_confirmed: bool, script: Script) -> Scene {
         let (heard_out, heard) = mpsc::unbounded_channel();
-        let connector = serve(Scripted { script: Arc::new(script), heard: heard_out }).await;
+        let connector = serve(Scripted { script, heard: heard_out }).await;
         let dir = tempfile::tempdir().unwrap();
         let settings = SpoolSettings {
             dir: dir.path().to_owned(),
@@ -140,15 +113,49 @@ impl Scene {
         Scene { _dir: dir, spool, heard, events, urgent, spooled, stop, link }
     }
 
-    /// The next batch numbers that the collector hears, heartbeats and greetings aside.
+    /// The next message that the collector hears of those that `wanted` picks.
+    async fn next<T>(&mut self, wanted: impl Fn(agent_message::Message) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = wanted(self.heard.recv().await.unwrap()) {
+                return found;
+            }
+        }
+    }
+
+    async fn next_batch(&mut self) -> v1::Batch {
+        self.next(|message| match message {
+            agent_message::Message::Batch(batch) => Some(batch),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next batch numbers that the collector hears.
     async fn next_batches(&mut self, count: usize) -> Vec<u64> {
         let mut seqs = Vec::new();
         while seqs.len() < count {
-            if let agent_message::Message::Batch(batch) = self.heard.recv().await.unwrap() {
-                seqs.push(batch.seq);
-            }
+            seqs.push(self.next_batch().await.seq);
         }
         seqs
+    }
+
+    async fn next_heartbeat(&mut self) {
+        self.next(|message| matches!(message, agent_message::Message::Heartbeat(_)).then_some(()))
+            .await;
+    }
+
+    /// The greeting was heard, and nothing else was.
+    async fn only_greeted(&mut self) {
+        assert!(matches!(self.heard.recv().await, Some(agent_message::Message::Hello(_))));
+        assert!(self.heard.try_recv().is_err());
+    }
+
+    /// What the link tells a person.
+    async fn trouble(&mut self) -> String {
+        match self.events.recv().await.unwrap() {
+            LinkEvent::Trouble(Some(text)) => text,
+            other => panic!("{other:?}"),
+        }
     }
 
     async fn until_delivered(&self) {
@@ -207,14 +214,36 @@ fn refusal(reason: Reason, seq: u64) -> collector_message::Message {
     })
 }
 
-#[tokio::test]
-async fn batches_go_oldest_first_and_each_once_when_all_are_acknowledged() {
-    let mut scene = Scene::new(5, |message| match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[(1, 2)], 2)],
-        agent_message::Message::Batch(batch) => vec![ack(batch)],
+/// Says `welcome`, and `answers` what it says to each batch.
+fn script(
+    welcome: collector_message::Message,
+    answers: impl Fn(&v1::Batch) -> Vec<collector_message::Message> + Send + Sync + 'static,
+) -> Script {
+    Arc::new(move |message| match message {
+        agent_message::Message::Hello(_) => vec![welcome.clone()],
+        agent_message::Message::Batch(batch) => answers(batch),
         _ => vec![],
     })
-    .await;
+}
+
+/// Acknowledges each batch.
+fn takes_all(stored: &[(u64, u64)], in_flight_max: u32) -> Script {
+    script(welcome(stored, in_flight_max), |batch| vec![ack(batch)])
+}
+
+/// Says no more than welcome.
+fn falls_silent(in_flight_max: u32) -> Script {
+    script(welcome(&[], in_flight_max), |_| vec![])
+}
+
+/// Has stored a number that the spool never used.
+fn knows_more() -> Script {
+    takes_all(&[(1, 2), (9, 9)], 2)
+}
+
+#[tokio::test]
+async fn batches_go_oldest_first_and_each_once_when_all_are_acknowledged() {
+    let mut scene = Scene::new(5, takes_all(&[(1, 2)], 2)).await;
     assert_eq!(scene.next_batches(3).await, [3, 4, 5]);
     scene.until_delivered().await;
     append(&scene.spool);
@@ -226,43 +255,26 @@ async fn batches_go_oldest_first_and_each_once_when_all_are_acknowledged() {
 
 #[tokio::test]
 async fn a_change_of_state_is_told_while_a_backlog_waits_for_its_acknowledgements() {
-    let mut scene = Scene::new(5, |message| match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[], 2)],
-        _ => vec![],
-    })
-    .await;
+    let mut scene = Scene::new(5, falls_silent(2)).await;
     assert_eq!(scene.next_batches(2).await, [1, 2]);
     scene.urgent.notify_one();
-    while !matches!(scene.heard.recv().await.unwrap(), agent_message::Message::Heartbeat(_)) {}
+    scene.next_heartbeat().await;
     assert_eq!(scene.spool.lock().unwrap().backlog().0, 5);
     scene.end().await;
 }
 
 #[tokio::test]
 async fn a_batch_that_the_collector_will_never_take_is_set_aside_and_the_rest_goes_on() {
-    let mut scene = Scene::new(3, |message| match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[], 1)],
-        agent_message::Message::Batch(batch) if batch.seq == 2 => {
-            vec![refusal(Reason::Malformed, 2)]
-        }
-        agent_message::Message::Batch(batch) => vec![ack(batch)],
-        _ => vec![],
-    })
-    .await;
+    let script = script(welcome(&[], 1), |batch| match batch.seq {
+        2 => vec![refusal(Reason::Malformed, 2)],
+        _ => vec![ack(batch)],
+    });
+    let mut scene = Scene::new(3, script).await;
     while scene.next_batches(1).await != [3] {}
     scene.until_delivered().await;
     let gap = scene.spool.lock().unwrap().take_news().gaps.remove(0);
     assert!(gap.detail.contains("batch 2"), "{}", gap.detail);
     scene.end().await;
-}
-
-/// A collector that has stored numbers which the spool never used.
-fn knows_more(message: &agent_message::Message) -> Vec<collector_message::Message> {
-    match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[(1, 2), (9, 9)], 2)],
-        agent_message::Message::Batch(batch) => vec![ack(batch)],
-        _ => vec![],
-    }
 }
 
 async fn restored(scene: &mut Scene) -> oneshot::Sender<()> {
@@ -281,7 +293,7 @@ async fn restored(scene: &mut Scene) -> oneshot::Sender<()> {
 
 #[tokio::test]
 async fn a_copy_whose_batches_are_right_sends_what_the_collector_lacks_once_this_is_settled() {
-    let mut scene = Scene::new(3, knows_more).await;
+    let mut scene = Scene::new(3, knows_more()).await;
     restored(&mut scene).await.send(()).unwrap();
     assert_eq!(scene.next_batches(1).await, [3]);
     scene.until_delivered().await;
@@ -290,24 +302,17 @@ async fn a_copy_whose_batches_are_right_sends_what_the_collector_lacks_once_this
 
 #[tokio::test]
 async fn a_copy_that_counted_again_sends_nothing_and_its_link_ends() {
-    let mut scene = Scene::new(3, knows_more).await;
+    let mut scene = Scene::new(3, knows_more()).await;
     drop(restored(&mut scene).await);
     (&mut scene.link).await.unwrap();
-    assert!(matches!(scene.heard.recv().await, Some(agent_message::Message::Hello(_))));
-    assert!(scene.heard.try_recv().is_err());
+    scene.only_greeted().await;
 }
 
 #[tokio::test]
 async fn a_new_spool_in_the_place_of_one_that_was_delivered_sends_nothing_until_this_is_settled() {
-    let mut scene = Scene::unconfirmed(2, |message| match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[], 2)],
-        agent_message::Message::Batch(batch) => vec![ack(batch)],
-        _ => vec![],
-    })
-    .await;
+    let mut scene = Scene::unconfirmed(2, takes_all(&[], 2)).await;
     let all_right = restored(&mut scene).await;
-    assert!(matches!(scene.heard.recv().await, Some(agent_message::Message::Hello(_))));
-    assert!(scene.heard.try_recv().is_err());
+    scene.only_greeted().await;
     all_right.send(()).unwrap();
     assert_eq!(scene.next_batches(2).await, [1, 2]);
     scene.until_delivered().await;
@@ -316,35 +321,29 @@ async fn a_new_spool_in_the_place_of_one_that_was_delivered_sends_nothing_until_
 
 #[tokio::test]
 async fn what_the_collector_asks_for_is_defined_or_told_as_lost() {
-    let mut scene = Scene::new(0, |message| match message {
+    let asks: Script = Arc::new(|message| match message {
         agent_message::Message::Hello(_) => {
             vec![welcome(&[], 1), collector_message::Message::Ask(v1::Ask { ids: vec![40, 41] })]
         }
         _ => vec![],
-    })
-    .await;
-    let answer = loop {
-        if let agent_message::Message::Definitions(answer) = scene.heard.recv().await.unwrap() {
-            break answer;
-        }
-    };
+    });
+    let mut scene = Scene::new(0, asks).await;
+    let answer = scene.next(|message| match message {
+        agent_message::Message::Definitions(answer) => Some(answer),
+        _ => None,
+    });
+    let answer = answer.await;
     assert_eq!((answer.definitions, answer.lost), (vec![], vec![40, 41]));
     scene.end().await;
 }
 
 #[tokio::test]
 async fn a_collector_may_take_more_at_once_than_it_said_first() {
-    let mut scene = Scene::new(3, |message| match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[], 1)],
-        agent_message::Message::Batch(batch) if batch.seq == 1 => {
-            vec![collector_message::Message::Ack(v1::Ack {
-                in_flight_max: 3,
-                ..Default::default()
-            })]
-        }
-        _ => vec![],
-    })
-    .await;
+    let script = script(welcome(&[], 1), |batch| {
+        let more = v1::Ack { in_flight_max: 3, ..Default::default() };
+        Vec::from_iter((batch.seq == 1).then_some(collector_message::Message::Ack(more)))
+    });
+    let mut scene = Scene::new(3, script).await;
     assert_eq!(scene.next_batches(3).await, [1, 2, 3]);
     assert_eq!(scene.spool.lock().unwrap().backlog().0, 3);
     scene.end().await;
@@ -352,27 +351,18 @@ async fn a_collector_may_take_more_at_once_than_it_said_first() {
 
 #[tokio::test]
 async fn when_the_days_bytes_run_short_examples_are_left_out_first_and_batches_next() {
-    let script = |message: &agent_message::Message| match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[], 2)],
-        agent_message::Message::Batch(batch) => vec![ack(batch)],
-        _ => vec![],
-    };
     for (allowance, exemplars, shed) in
         [(Allowance::All, vec![4, 5], 0), (Allowance::NoExemplars, vec![], 2)]
     {
-        let mut scene = Scene::allowing(allowance, 1, script).await;
-        let batch = loop {
-            if let agent_message::Message::Batch(batch) = scene.heard.recv().await.unwrap() {
-                break batch;
-            }
-        };
+        let mut scene = Scene::allowing(allowance, 1, takes_all(&[], 2)).await;
+        let batch = scene.next_batch().await;
         assert_eq!((batch.exemplars, batch.exemplars_shed), (exemplars, shed));
         scene.end().await;
     }
-    let mut scene = Scene::allowing(Allowance::StateOnly, 1, script).await;
+    let mut scene = Scene::allowing(Allowance::StateOnly, 1, takes_all(&[], 2)).await;
     for _ in 0..2 {
         scene.urgent.notify_one();
-        while !matches!(scene.heard.recv().await.unwrap(), agent_message::Message::Heartbeat(_)) {}
+        scene.next_heartbeat().await;
     }
     assert_eq!(scene.spool.lock().unwrap().backlog().0, 1);
     scene.end().await;
@@ -380,18 +370,12 @@ async fn when_the_days_bytes_run_short_examples_are_left_out_first_and_batches_n
 
 #[tokio::test]
 async fn a_collector_that_lets_a_batch_wait_and_says_nothing_is_gone() {
-    let mut scene = Scene::new(1, |message| match message {
-        agent_message::Message::Hello(_) => vec![welcome(&[], 1)],
-        _ => vec![],
-    })
-    .await;
+    let mut scene = Scene::new(1, falls_silent(1)).await;
     assert_eq!(scene.next_batches(1).await, [1]);
     tokio::time::pause();
     let sent = Instant::now();
-    match scene.events.recv().await.unwrap() {
-        LinkEvent::Trouble(Some(text)) => assert!(text.contains("does not answer"), "{text}"),
-        other => panic!("{other:?}"),
-    }
+    let told = scene.trouble().await;
+    assert!(told.contains("does not answer"), "{told}");
     assert!(sent.elapsed() >= DEAD_AFTER - Duration::from_secs(1));
     assert!(sent.elapsed() < DEAD_AFTER + Duration::from_secs(1));
     scene.stop.cancel();
@@ -399,14 +383,13 @@ async fn a_collector_that_lets_a_batch_wait_and_says_nothing_is_gone() {
 
 #[tokio::test]
 async fn the_same_refusal_is_told_once_however_often_it_is_tried() {
-    let mut scene = Scene::new(0, |_| vec![refusal(Reason::UnknownSite, 0)]).await;
+    let refuses: Script = Arc::new(|_| vec![refusal(Reason::UnknownSite, 0)]);
+    let mut scene = Scene::new(0, refuses).await;
     for _ in 0..2 {
         scene.heard.recv().await.unwrap();
     }
-    match scene.events.recv().await.unwrap() {
-        LinkEvent::Trouble(Some(text)) => assert!(text.contains("site_id"), "{text}"),
-        other => panic!("{other:?}"),
-    }
+    let told = scene.trouble().await;
+    assert!(told.contains("`site`"), "{told}");
     assert!(scene.events.try_recv().is_err());
     scene.end().await;
 }
