@@ -133,7 +133,8 @@ fn read(mut follower: Follower, mut stream: LogStream, out: mpsc::Sender<Entries
             entries.extend(stream.finish());
         }
         if entries.len() >= ENTRIES_MAX || idle {
-            let Some(place) = follower.place() else { continue };
+            let end = entries.last().map_or(0, |entry| entry.end);
+            let Some(place) = follower.place_at(follower.lane(), end) else { continue };
             let redactions = stream.take_redactions();
             let entries = std::mem::take(&mut entries);
             if out.blocking_send(Entries { place, entries, redactions }).is_err() || idle {

@@ -91,7 +91,7 @@ impl Life {
             };
             if let Some((bytes, end)) = line {
                 let kind = String::from_utf8(bytes).unwrap().len() as u64 % KINDS;
-                self.place = self.follower.place();
+                self.place = self.follower.place_at(self.follower.lane(), end);
                 let complete = self.unfinished.replace(error_entry(kind, now_ms(), end));
                 self.count(complete);
             }

@@ -20,7 +20,7 @@ impl Lock {
         let file = open(&path).with_context(|| format!("{} cannot be opened", path.display()))?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             bail!(
-                "another agent uses the spool {}; stop it, or give this one a spool of its own (`spool.dir`)",
+                "another agent uses the spool {}; stop it, or give this one a state of its own (`state_dir`)",
                 dir.display()
             );
         }

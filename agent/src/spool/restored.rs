@@ -13,8 +13,9 @@ use super::{
 };
 use crate::domain::{Gap, GapReason};
 
-/// How often it is tried to have batches dropped that somebody exports at this moment, ten times a second.
-const EXPORT_TRIES: u32 = 600;
+/// How often it is tried to have batches dropped that somebody exports at this moment, ten times a second:
+/// nobody else can use the spool meanwhile, and who asked may ask again.
+const EXPORT_TRIES: u32 = 20;
 
 /// What the numbers that a collector has stored say about a spool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,18 +94,13 @@ impl Spool {
             Hit::Run(run) => (run.before, self.resume_at(run.before)?),
             Hit::Beyond => (self.confirmed_to.max(self.marks.sent_to()), self.resume.clone()),
         };
-        let victims: Vec<Entry> = self
-            .entries_after(before)
-            .filter(|entry| self.is_victim(entry, before))
-            .copied()
-            .collect();
         self.names.begin_anew(self.disk.as_ref(), self.epoch, known_id)?;
         self.begin_behind(before, &resume, now_ms)?;
+        let mut batches = 0;
         for at in (0..self.segments.len() - 1).rev() {
-            self.drop_in(at, before)?;
+            batches += self.drop_in(at, before, now_ms)?;
         }
-        self.declare_dropped(&victims, now_ms);
-        Ok(Dropped { batches: victims.len() as u64, resume, is_new })
+        Ok(Dropped { batches, resume, is_new })
     }
 
     /// What is stored stays, and what left in a bundle: whoever has it may import it.
@@ -114,16 +110,19 @@ impl Spool {
             && !self.marks.is_exported(entry.seq)
     }
 
-    fn drop_in(&mut self, at: usize, before: u64) -> io::Result<()> {
+    /// Drops those of one segment, and declares them: should the next one fail, they are not found again.
+    fn drop_in(&mut self, at: usize, before: u64, now_ms: i64) -> io::Result<u64> {
         let entries = self.segments.get(at).into_iter().flat_map(|segment| &segment.entries);
-        if !entries.into_iter().any(|entry| self.is_victim(entry, before)) {
-            return Ok(());
-        }
+        let victims: Vec<Entry> =
+            entries.filter(|entry| self.is_victim(entry, before)).copied().collect();
+        let Some(first) = victims.first() else { return Ok(0) };
         let fate = |spool: &Spool, entry: &Entry| match spool.is_victim(entry, before) {
             true => Fate::Drop,
             false => spool.fate(at, entry),
         };
-        self.rewrite(at, fate).map(|_| ())
+        self.rewrite(at, fate)?;
+        self.declare_dropped(first, victims.len() as u64, now_ms);
+        Ok(victims.len() as u64)
     }
 
     /// What the record of that number says; what is known now where it is lost.
@@ -152,8 +151,7 @@ impl Spool {
         Ok(())
     }
 
-    fn declare_dropped(&mut self, victims: &[Entry], now_ms: i64) {
-        let Some(first) = victims.first() else { return };
+    fn declare_dropped(&mut self, first: &Entry, batches: u64, now_ms: i64) {
         self.declare(Gap {
             source: "spool".to_owned(),
             from_ms: first.closed_ms.min(now_ms),
@@ -161,7 +159,7 @@ impl Spool {
             reason: GapReason::Restored,
             detail: "this machine or its spool was restored from an older copy; what was sampled since is lost"
                 .to_owned(),
-            amount: victims.len() as u64,
+            amount: batches,
         });
     }
 }

@@ -136,14 +136,6 @@ impl Follower {
         self.told_lane
     }
 
-    /// The file being read in the lane of the last step, its identity as it is known now, and the offset
-    /// after the last whole line. An entry may end before that, so that no hash comes with it: see
-    /// [`Follower::place_at`].
-    pub fn place(&self) -> Option<SourcePosition> {
-        let place = self.lane_of(self.told_lane).map(Open::place);
-        place.map(|place| SourcePosition { tail_hash: 0, ..place })
-    }
-
     /// The file being read in that lane, at an offset that was handed on, with the hash of what stands
     /// before it.
     pub fn place_at(&self, lane: usize, offset: u64) -> Option<SourcePosition> {

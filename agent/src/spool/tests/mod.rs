@@ -153,7 +153,7 @@ fn two_agents_on_one_spool_refuse_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open(dir.path());
     let refusal = Spool::open(&settings(dir.path()), refuse, 0).err().unwrap().to_string();
-    assert!(refusal.contains("spool.dir"), "{refusal}");
+    assert!(refusal.contains("`state_dir`"), "{refusal}");
 }
 
 #[test]
