@@ -1,2 +1,2 @@
--- Positions are kept by log (log_position): a batch names only the logs that were read in it.
+-- Positions are kept by file (log_position): a batch names only the files that were read in it.
 DROP TABLE agent_position;

@@ -1,9 +1,9 @@
 //! Whether the logs of a machine whose spool is a restored copy, or a new one, went on.
 //!
-//! The collector's read positions tell: each carries a hash of the bytes that were counted last. Where a
-//! file still holds them, the log went on, and what was counted since the spool's start was counted
-//! before. Where no file of any log does, the logs are of the past as well, or others: what is read now is
-//! new.
+//! The collector's read positions tell, of each log those of the files that were read last, in the order of
+//! reading: each carries a hash of the bytes that were counted last. Where a file still holds them, the log
+//! went on, and what was counted since the spool's start was counted before. Where no file of any log does,
+//! the logs are of the past as well, or others: what is read now is new.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(super) fn resumed(
 ) -> Vec<SourceProgress> {
     for position in held {
         match progress.iter_mut().find(|known| *known.source == *position.source) {
-            Some(known) => known.note(position),
+            Some(known) => known.adopt(position),
             None => progress.push(SourceProgress {
                 source: position.source.as_str().into(),
                 not_before_ms: None,
@@ -142,5 +142,21 @@ mod tests {
         let held = known("play", 70).files;
         let resumed = resumed(vec![known("play", 30), known("postgres", 9)], held);
         assert_eq!(resumed, [known("play", 70), known("postgres", 9)]);
+    }
+
+    #[test]
+    fn each_file_of_a_log_is_read_from_where_it_was_counted() {
+        let file = |inode, offset| SourcePosition {
+            source: "play".to_owned(),
+            identity: FileIdentity { inode, ..FileIdentity::default() },
+            offset,
+            ..SourcePosition::default()
+        };
+        let play = |files| SourceProgress { source: "play".into(), not_before_ms: None, files };
+        let from = play(vec![file(1, 10), file(2, 20), file(3, 30)]);
+        let held = vec![file(4, 44), file(1, 11), file(5, 55)];
+        let expected = vec![file(1, 11), file(2, 20), file(3, 30), file(4, 44), file(5, 55)];
+        assert_eq!(resumed(vec![from], held.clone()), [play(expected)]);
+        assert_eq!(resumed(vec![], held.clone()), [play(held)], "a new spool");
     }
 }
