@@ -14,7 +14,7 @@ pub use entry::{
     Entry, ErrorEvent, ErrorGroup, Event, EventTime, Fate, Origin, QueryEvent, QueryGroup,
     QuerySource, Severity,
 };
-pub use position::{FileIdentity, Gap, GapReason, SourcePosition, SourceProgress};
+pub use position::{FileIdentity, FileKey, Gap, GapReason, SourcePosition, SourceProgress};
 pub use sample::{
     DatabaseFacts, DatabaseSample, DiskSample, HostFacts, HostSample, InterfaceSample,
     StatementDelta,

@@ -16,8 +16,8 @@ use std::{
 
 use crate::domain::{
     BatchContent, DatabaseFacts, DatabaseSample, Entry, ErrorCount, ErrorEvent, ErrorGroup, Event,
-    EventTime, Fate, Gap, GapReason, HostSample, LineFates, Minute, Origin, QueryCount, QueryEvent,
-    QueryGroup, SourceKey, SourcePosition, SourceProgress,
+    EventTime, Fate, FileKey, Gap, GapReason, HostSample, LineFates, Minute, Origin, QueryCount,
+    QueryEvent, QueryGroup, SourceKey, SourcePosition, SourceProgress,
 };
 use groups::{Exemplars, Groups};
 use host::HostMinute;
@@ -87,8 +87,8 @@ struct Counts {
     lines: u64,
     gaps: Vec<Gap>,
     fates: BTreeMap<SourceKey, LineFates>,
-    /// Logs whose position moved.
-    moved: BTreeSet<String>,
+    /// Files whose position moved, of each log.
+    moved: BTreeMap<String, BTreeSet<FileKey>>,
     redactions: BTreeMap<&'static str, u64>,
 }
 
@@ -146,7 +146,8 @@ impl Window {
     /// A file is known up to this position without anything counted: opened, or settled.
     pub fn note(&mut self, position: SourcePosition) {
         if let Some(progress) = self.progress.iter_mut().find(|p| *p.source == *position.source) {
-            self.counts.moved.insert(position.source.clone());
+            let moved = self.counts.moved.entry(position.source.clone()).or_default();
+            moved.insert(position.file_key());
             progress.note(position);
         }
     }
@@ -292,9 +293,14 @@ impl Window {
         }
     }
 
+    /// Of each log the file that is being read is the last.
     fn moved_positions(&self) -> Vec<SourcePosition> {
-        let moved = self.progress.iter().filter(|p| self.counts.moved.contains(&*p.source));
-        moved.filter_map(|p| p.files.last().cloned()).collect()
+        let has_moved = |position: &&SourcePosition| {
+            let moved = self.counts.moved.get(&position.source);
+            moved.is_some_and(|files| files.contains(&position.file_key()))
+        };
+        let known = self.progress.iter().flat_map(|progress| &progress.files);
+        known.filter(has_moved).cloned().collect()
     }
 
     fn untold_facts(&self) -> Vec<DatabaseFacts> {

@@ -29,7 +29,7 @@ use crate::{
     },
     sample::postgres::ClusterReport,
     ship::{self, LinkEvent, Meter},
-    spool::{Draft, Names, News, Resume, Spool},
+    spool::{Draft, Names, News, Parting, Resume, Spool},
     understand,
     window::{Closed, Window},
 };
@@ -95,12 +95,6 @@ fn tell(gap: &Gap) {
     }
 }
 
-/// Looking at files may take a while.
-async fn held(positions: Vec<SourcePosition>) -> Vec<SourcePosition> {
-    // A look that panicked has found nothing.
-    spawn_blocking(move || restored::held(positions)).await.unwrap_or_default()
-}
-
 fn time_of(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
 }
@@ -138,8 +132,8 @@ impl Core {
                 Some(message) = log_messages.recv(), if !self.blocked => self.log(message).await,
                 Some(event) = link_events.recv() => match event {
                     LinkEvent::Restored { positions, all_right } => {
-                        let held = held(positions).await;
-                        if !held.is_empty() {
+                        let ruling = self.judge_logs(positions).await;
+                        if let Some(held) = ruling {
                             return Outcome::Restored(held);
                         }
                         tracing::warn!("spool and logs are not those that the collector knows, or of an older copy of this machine; what is read now is new, and is sent");
@@ -152,6 +146,18 @@ impl Core {
                 () = sleep_until(self.close_at) => self.close_unless_quiet().await,
             }
         }
+    }
+
+    /// Where logs have gone on to without this spool; `None` when what was counted here is new.
+    async fn judge_logs(&self, positions: Vec<SourcePosition>) -> Option<Vec<SourcePosition>> {
+        // Without it every position counts: what is dropped then is read again.
+        let parting = with_spool(&self.parts.spool, |spool| spool.parting()).await;
+        let Parting { progress, shares_numbers } =
+            parting.ok().and_then(Result::ok).unwrap_or_default();
+        let moved = restored::beyond(&progress, positions);
+        // Looking at files may take a while. A look that panicked has found nothing.
+        let held = spawn_blocking(move || restored::held(moved)).await.unwrap_or_default();
+        (shares_numbers || !held.is_empty()).then_some(held)
     }
 
     /// A new spool took the place of another.

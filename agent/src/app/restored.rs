@@ -1,9 +1,10 @@
 //! Whether the logs of a machine whose spool is a restored copy, or a new one, went on.
 //!
-//! The collector's read positions tell: each carries a hash of the bytes that were counted last. Where a
-//! file still holds them, the log went on, and what was counted since the spool's start was counted
-//! before. Where no file of any log does, the logs are of the past as well, or others: what is read now is
-//! new.
+//! The collector's read positions tell, of each log those of the files that were read last, in the order of
+//! reading: each carries a hash of the bytes that were counted last. Where a file that was counted further
+//! than the spool knew still holds them, the log went on, and what was counted since the spool's start was
+//! counted before. Where no file of any log does, the logs are of the past as well, or others: what is read
+//! now is new.
 
 use std::{
     io,
@@ -25,6 +26,19 @@ use crate::{
 
 /// Between two attempts to drop what was counted again.
 const DROP_RETRY: Duration = Duration::from_secs(10);
+
+/// Positions further than what is known: the others hold on a machine that was put back whole, too.
+pub(super) fn beyond(
+    known: &[SourceProgress],
+    mut positions: Vec<SourcePosition>,
+) -> Vec<SourcePosition> {
+    let is_known = |position: &SourcePosition| {
+        let mut logs = known.iter().filter(|log| *log.source == *position.source);
+        logs.any(|log| log.covers(position))
+    };
+    positions.retain(|position| !is_known(position));
+    positions
+}
 
 /// Positions that a file on this machine still holds, under its path or renamed beside it. May unpack much:
 /// not for a thread that others wait for.
@@ -99,7 +113,7 @@ pub(super) fn resumed(
 ) -> Vec<SourceProgress> {
     for position in held {
         match progress.iter_mut().find(|known| *known.source == *position.source) {
-            Some(known) => known.note(position),
+            Some(known) => known.adopt(position),
             None => progress.push(SourceProgress {
                 source: position.source.as_str().into(),
                 not_before_ms: None,
@@ -249,5 +263,44 @@ mod tests {
         let held = known("play", 70).files;
         let resumed = resumed(vec![known("play", 30), known("postgres", 9)], held);
         assert_eq!(resumed, [known("play", 70), known("postgres", 9)]);
+    }
+
+    #[test]
+    fn only_what_was_counted_further_than_the_spool_knew_tells_that_a_log_went_on() {
+        let file = |source: &str, inode, offset| SourcePosition {
+            source: source.to_owned(),
+            identity: FileIdentity { inode, ..FileIdentity::default() },
+            offset,
+            ..SourcePosition::default()
+        };
+        let known = SourceProgress {
+            source: "play".into(),
+            not_before_ms: None,
+            files: vec![file("play", 1, 10), file("play", 2, 20)],
+        };
+        let told = vec![
+            file("play", 1, 10),
+            file("play", 2, 21),
+            file("play", 3, 5),
+            file("postgres", 1, 10),
+        ];
+        assert_eq!(beyond(&[known], told.clone()), told[1..]);
+        assert_eq!(beyond(&[], told.clone()), told);
+    }
+
+    #[test]
+    fn each_file_of_a_log_is_read_from_where_it_was_counted() {
+        let file = |inode, offset| SourcePosition {
+            source: "play".to_owned(),
+            identity: FileIdentity { inode, ..FileIdentity::default() },
+            offset,
+            ..SourcePosition::default()
+        };
+        let play = |files| SourceProgress { source: "play".into(), not_before_ms: None, files };
+        let from = play(vec![file(1, 10), file(2, 20), file(3, 30)]);
+        let held = vec![file(4, 44), file(1, 11), file(5, 55), file(2, 19)];
+        let expected = vec![file(1, 11), file(2, 20), file(3, 30), file(4, 44), file(5, 55)];
+        assert_eq!(resumed(vec![from], held.clone()), [play(expected)]);
+        assert_eq!(resumed(vec![], held.clone()), [play(held)], "a new spool");
     }
 }

@@ -55,8 +55,7 @@ struct Life {
     window: Window,
     follower: Follower,
     /// As a parser does: an entry is complete when the next one begins.
-    unfinished: Option<Entry>,
-    place: Option<SourcePosition>,
+    unfinished: Option<(Entry, SourcePosition)>,
 }
 
 impl Life {
@@ -75,7 +74,6 @@ impl Life {
             window: Window::new(vec![progress.clone()], 15_000),
             follower: Follower::new(dir.join("app.log"), progress, start),
             unfinished: None,
-            place: None,
         }
     }
 
@@ -91,8 +89,9 @@ impl Life {
             };
             if let Some((bytes, end)) = line {
                 let kind = String::from_utf8(bytes).unwrap().len() as u64 % KINDS;
-                self.place = self.follower.place_at(self.follower.lane(), end);
-                let complete = self.unfinished.replace(error_entry(kind, now_ms(), end));
+                let place = self.follower.place_at(self.follower.lane(), end).unwrap();
+                let entry = error_entry(kind, now_ms(), end);
+                let complete = self.unfinished.replace((entry, place));
                 self.count(complete);
             }
         }
@@ -101,7 +100,6 @@ impl Life {
     fn event(&mut self, event: Event) {
         if let Event::Opened(position) = event {
             self.finish();
-            self.place = Some(position.clone());
             self.window.note(position);
         }
     }
@@ -111,9 +109,9 @@ impl Life {
         self.count(unfinished);
     }
 
-    fn count(&mut self, entry: Option<Entry>) {
-        if let (Some(entry), Some(place)) = (entry, &self.place) {
-            self.window.count(place, vec![entry], now_ms());
+    fn count(&mut self, entry: Option<(Entry, SourcePosition)>) {
+        if let Some((entry, place)) = entry {
+            self.window.count(&place, vec![entry], now_ms());
         }
     }
 

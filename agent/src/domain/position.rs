@@ -17,8 +17,18 @@ pub struct SourcePosition {
     pub last_event_ms: i64,
 }
 
-/// All that is needed to resume one log after a restart. Stays on this machine: the wire carries the
-/// last of `files` only.
+impl SourcePosition {
+    /// The file, whatever its name, and however much of its head is known.
+    pub fn file_key(&self) -> FileKey {
+        (self.identity.device, self.identity.inode, self.generation)
+    }
+}
+
+/// Device, inode, generation.
+pub type FileKey = (u64, u64, u32);
+
+/// All that is needed to resume one log after a restart. Stays on this machine: the wire carries those of
+/// `files` that a batch read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceProgress {
     /// Key of the log.
@@ -38,14 +48,29 @@ impl SourceProgress {
     /// Notes how far a file is counted and makes it the one being read. What the inode held before stays
     /// known under its own generation: it may come back as a compressed copy.
     pub fn note(&mut self, position: SourcePosition) {
-        self.files.retain(|known| {
-            known.generation != position.generation
-                || !known.identity.is_same_inode(&position.identity)
-        });
+        self.files.retain(|known| known.file_key() != position.file_key());
         if self.files.len() >= Self::FILES_MAX {
             self.files.remove(0);
         }
         self.files.push(position);
+    }
+
+    /// Whether this says that the file was counted so far.
+    pub fn covers(&self, position: &SourcePosition) -> bool {
+        self.files
+            .iter()
+            .any(|known| known.file_key() == position.file_key() && known.offset >= position.offset)
+    }
+
+    /// Takes over how far a file was counted elsewhere, if that is further. One that is not known was read
+    /// behind all that are.
+    pub fn adopt(&mut self, position: SourcePosition) {
+        let is_it = |known: &&mut SourcePosition| known.file_key() == position.file_key();
+        match self.files.iter_mut().find(is_it) {
+            Some(known) if known.offset < position.offset => *known = position,
+            Some(_) => {}
+            None => self.note(position),
+        }
     }
 }
 

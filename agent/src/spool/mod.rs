@@ -84,7 +84,7 @@ pub use owner::machine_id;
 use pending::Pending;
 pub use ranges::Ranges;
 pub use record::{Condense, Draft, LEAN_BYTES_MAX, Payload, RESUME_BYTES_MAX, Resume, Stored};
-pub use restored::{Dropped, Known, Verdict};
+pub use restored::{Dropped, Known, Parting, Verdict};
 use runs::{Hit, Run};
 use segment::{Entry, Segment};
 use settled::Settled;
@@ -145,8 +145,8 @@ pub struct Spool {
     /// Those that no Welcome has confirmed.
     runs: Vec<Run>,
     confirmed_to: u64,
-    /// What the last Welcome has shown, and the highest id it told of.
-    hit: Option<(Hit, u32)>,
+    /// What the last Welcome has shown, and what it said.
+    hit: Option<(Hit, Known)>,
     /// Of the newest record.
     resume: Resume,
     highest: u64,

@@ -11,7 +11,7 @@ use super::{
     segment::{Entry, Segment},
     write::checkpoint,
 };
-use crate::domain::{Gap, GapReason};
+use crate::domain::{Gap, GapReason, SourceProgress};
 
 /// How often it is tried to have batches dropped that somebody exports at this moment, ten times a second:
 /// nobody else can use the spool meanwhile, and who asked may ask again.
@@ -39,6 +39,16 @@ pub struct Known {
     pub last_id: u32,
 }
 
+/// How this spool and its other life parted.
+#[derive(Clone, Debug, Default)]
+pub struct Parting {
+    /// How far logs were counted then.
+    pub progress: Vec<SourceProgress>,
+    /// A running machine was copied: batches of both lives bear the same numbers, so that what was counted
+    /// since cannot be sent, whatever became of the logs. It is dropped and read again.
+    pub shares_numbers: bool,
+}
+
 /// What [`Spool::drop_run`] did.
 #[derive(Clone, Debug)]
 pub struct Dropped {
@@ -54,9 +64,9 @@ pub struct Dropped {
 impl Spool {
     /// What the collector knows of this spool shows; asked at each Welcome, before anything is sent.
     pub fn judge(&mut self, known: &Known) -> Verdict {
-        let Known { stored, has_positions, last_id } = known;
+        let Known { stored, has_positions, .. } = known;
         let hit = runs::hit(&self.runs, self.next, stored, *has_positions);
-        self.hit = hit.map(|hit| (hit, *last_id));
+        self.hit = hit.map(|hit| (hit, known.clone()));
         if hit.is_none() {
             return Verdict::Fine;
         }
@@ -85,22 +95,44 @@ impl Spool {
     ///
     /// Errors: the disk; it may be tried again.
     pub fn drop_run(&mut self, now_ms: i64) -> io::Result<Dropped> {
-        let (hit, known_id) = self.hit.ok_or(io::ErrorKind::InvalidInput)?;
+        let (hit, known) = self.hit.clone().ok_or(io::ErrorKind::InvalidInput)?;
         let is_new = matches!(hit, Hit::Run(run) if run.is_of_new_spool());
         let _exports = self.disk.lock_exports(EXPORT_TRIES)?;
         self.marks.look_again(self.disk.as_ref(), self.epoch, self.highest);
-        let (before, resume) = match hit {
-            Hit::Run(run) if is_new => (run.before, Resume::default()),
-            Hit::Run(run) => (run.before, self.resume_at(run.before)?),
-            Hit::Beyond => (self.confirmed_to.max(self.marks.sent_to()), self.resume.clone()),
-        };
-        self.names.begin_anew(self.disk.as_ref(), self.epoch, known_id)?;
+        let (before, resume) = self.origin(hit)?;
+        self.names.begin_anew(self.disk.as_ref(), self.epoch, known.last_id)?;
         self.begin_behind(before, &resume, now_ms)?;
         let mut batches = 0;
         for at in (0..self.segments.len() - 1).rev() {
             batches += self.drop_in(at, before, now_ms)?;
         }
+        if hit == Hit::Beyond {
+            self.declare_doubtful(before, &known.stored, now_ms);
+        }
         Ok(Dropped { batches, resume, is_new })
+    }
+
+    /// What is known of how this spool and its other life parted.
+    ///
+    /// Errors: the disk.
+    pub fn parting(&self) -> io::Result<Parting> {
+        let (hit, known) = self.hit.as_ref().ok_or(io::ErrorKind::InvalidInput)?;
+        let (before, resume) = self.origin(*hit)?;
+        let mut victims = self.entries_after(before).filter(|entry| self.is_victim(entry, before));
+        let shares_numbers = victims.any(|entry| known.stored.contains(entry.seq));
+        Ok(Parting { progress: resume.progress, shares_numbers })
+    }
+
+    /// The last number of before, and where work stood then.
+    fn origin(&self, hit: Hit) -> io::Result<(u64, Resume)> {
+        Ok(match hit {
+            Hit::Run(run) if run.is_of_new_spool() => (run.before, Resume::default()),
+            Hit::Run(run) => (run.before, self.resume_at(run.before)?),
+            Hit::Beyond => {
+                let before = self.confirmed_to.max(self.marks.sent_to());
+                (before, self.resume_at(before)?)
+            }
+        })
     }
 
     /// What is stored stays, and what left in a bundle: whoever has it may import it.
@@ -149,6 +181,30 @@ impl Spool {
         self.runs = unconfirmed;
         self.resume.clone_from(resume);
         Ok(())
+    }
+
+    /// Batches that were sent and not acknowledged before the copy was noticed, and whose numbers are
+    /// stored: by this life or by the other one.
+    fn declare_doubtful(&mut self, before: u64, stored: &Ranges, now_ms: i64) {
+        // What the Welcome before has confirmed is of both lives.
+        let is_doubtful = |entry: &&Entry| {
+            entry.seq <= before && stored.contains(entry.seq) && !self.settled.contains(entry.seq)
+        };
+        let doubtful: Vec<i64> = self
+            .entries_after(self.confirmed_to)
+            .filter(is_doubtful)
+            .map(|entry| entry.closed_ms)
+            .collect();
+        let Some(first_ms) = doubtful.first().copied() else { return };
+        self.declare(Gap {
+            source: "spool".to_owned(),
+            from_ms: first_ms.min(now_ms),
+            to_ms: now_ms,
+            reason: GapReason::Restored,
+            detail: "this machine was copied while it ran; whether these batches or the copy's were counted is not known"
+                .to_owned(),
+            amount: doubtful.len() as u64,
+        });
     }
 
     fn declare_dropped(&mut self, first: &Entry, batches: u64, now_ms: i64) {

@@ -70,14 +70,20 @@ fn the_position_moves_with_the_counts_and_stays_when_the_window_closes() {
 }
 
 #[test]
-fn of_several_files_the_one_read_last_is_the_logs_position_and_all_are_remembered() {
+fn a_batch_tells_of_each_file_that_was_read_the_last_one_last_and_all_are_remembered() {
     let mut window = window();
     window.note(place("play", 1));
+    window.note(place("play", 3));
     window.count(&place("play", 2), vec![error_entry(7, NOW_MS, 30)], NOW_MS);
-    let closed = window.content(NOW_MS);
-    assert_eq!(closed.content.positions.len(), 1);
-    assert_eq!(closed.content.positions[0].identity.inode, 2);
-    assert_eq!(closed.progress[0].files.len(), 2);
+    let told = |window: &Window| {
+        let positions = window.content(NOW_MS).content.positions;
+        positions.iter().map(|position| position.identity.inode).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&window), [1, 3, 2]);
+    window.reset(NOW_MS);
+    window.count(&place("play", 1), vec![error_entry(7, NOW_MS, 40)], NOW_MS);
+    assert_eq!(told(&window), [1], "of files that were not read again nothing is told");
+    assert_eq!(window.content(NOW_MS).progress[0].files.len(), 3);
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub(super) fn server(agent: &str, seen_ms: i64) -> Server {
         clock_offset_ms: 0,
         live: LiveState { at_ms: seen_ms, host: Some(host), ..LiveState::default() },
         database_facts: Vec::new(),
+        uncounted: Default::default(),
     }
 }
 

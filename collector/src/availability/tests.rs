@@ -33,6 +33,7 @@ fn server(n: u8, first_seen_s: i64) -> Server {
         clock_offset_ms: 0,
         live: LiveState::default(),
         database_facts: Vec::new(),
+        uncounted: Default::default(),
     }
 }
 

@@ -13,7 +13,12 @@ use super::{
 };
 use crate::{
     config::{Settings, Site},
-    domain::{AgentId, SiteId, identity::Certificate, now_ms},
+    domain::{
+        AgentId, SiteId,
+        identity::Certificate,
+        now_ms,
+        summary::{Server, Uncounted},
+    },
     store::{
         Store,
         audit::{Action, AuditEntry},
@@ -31,7 +36,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum AgentsCommand {
-    /// List servers with their certificates: until when, last seen, and what state they are in
+    /// List servers with their certificates: until when, last seen, what state they are in, and how many
+    /// of their batches are not counted: `waiting` for definitions of the agent, or set aside as `damaged`
     List {
         /// This site only
         #[arg(long, value_name = "ID")]
@@ -59,6 +65,7 @@ struct Agent<'a> {
     name: AgentId,
     certificate: Option<Certificate>,
     seen_ms: i64,
+    uncounted: Uncounted,
 }
 
 /// Does it; works beside a running collector.
@@ -84,12 +91,22 @@ pub async fn execute(args: Args, settings: Settings) -> Result<()> {
 async fn known<'a>(store: &Store, sites: &[&'a Site]) -> Result<Vec<Agent<'a>>> {
     let mut agents = Vec::new();
     for site in sites {
-        let mut of_site: BTreeMap<AgentId, (Option<Certificate>, i64)> = BTreeMap::new();
-        for server in store.servers(Some(&site.id)).await? {
-            of_site.insert(server.agent, (None, server.last_seen_ms));
+        let new = |name: &AgentId| Agent {
+            site,
+            name: name.clone(),
+            certificate: None,
+            seen_ms: 0,
+            uncounted: Uncounted::default(),
+        };
+        let mut of_site: BTreeMap<AgentId, Agent<'_>> = BTreeMap::new();
+        for Server { agent, last_seen_ms, uncounted, .. } in store.servers(Some(&site.id)).await? {
+            let known = Agent { seen_ms: last_seen_ms, uncounted, ..new(&agent) };
+            of_site.insert(agent, known);
         }
         for certificate in store.site_certificates(&site.id).await? {
-            let (shown, _) = of_site.entry(certificate.agent.clone()).or_default();
+            let name = certificate.agent.clone();
+            let agent = of_site.entry(name).or_insert_with_key(new);
+            let shown = &mut agent.certificate;
             // Newest first; one that stands goes before newer ones that do not.
             let better = shown.as_ref().is_none_or(|shown| shown.revoked.is_some())
                 && (shown.is_none() || certificate.revoked.is_none());
@@ -97,12 +114,7 @@ async fn known<'a>(store: &Store, sites: &[&'a Site]) -> Result<Vec<Agent<'a>>> 
                 *shown = Some(certificate);
             }
         }
-        agents.extend(of_site.into_iter().map(|(name, (certificate, seen_ms))| Agent {
-            site,
-            name,
-            certificate,
-            seen_ms,
-        }));
+        agents.extend(of_site.into_values());
     }
     Ok(agents)
 }
@@ -134,6 +146,7 @@ async fn revoke(
 
 fn listing(agents: &[Agent<'_>], grace_days: i64, now_ms: i64) -> Listing {
     let until = |agent: &Agent<'_>| agent.certificate.as_ref().map_or(0, |c| c.not_after_ms);
+    let count = |batches: u64| Cell::Number(i64::try_from(batches).unwrap_or(i64::MAX));
     let row = |agent: &Agent<'_>| {
         let (state, reason) = state(agent.certificate.as_ref(), grace_days, now_ms);
         vec![
@@ -142,6 +155,8 @@ fn listing(agents: &[Agent<'_>], grace_days: i64, now_ms: i64) -> Listing {
             Cell::text(state),
             Cell::time(until(agent), agent.site),
             Cell::time(agent.seen_ms, agent.site),
+            count(agent.uncounted.waiting),
+            count(agent.uncounted.damaged),
             if reason.is_empty() { Cell::None } else { Cell::text(reason) },
         ]
     };
@@ -150,12 +165,22 @@ fn listing(agents: &[Agent<'_>], grace_days: i64, now_ms: i64) -> Listing {
         json!({"site": agent.site.id.0, "agent": agent.name.0, "state": state,
             "reason": reason, "certificate_until_ms": until(agent),
             "serial": agent.certificate.as_ref().map(|c| c.serial.to_string()),
-            "last_seen_ms": agent.seen_ms})
+            "last_seen_ms": agent.seen_ms, "batches_waiting": agent.uncounted.waiting,
+            "batches_damaged": agent.uncounted.damaged})
     };
     Listing {
         title: "Servers and their certificates".to_owned(),
         empty: "None; make a token for the first: pantau-collector token create --site ID",
-        columns: vec!["site", "agent", "state", "certificate_until", "last_seen", "reason"],
+        columns: vec![
+            "site",
+            "agent",
+            "state",
+            "certificate_until",
+            "last_seen",
+            "waiting",
+            "damaged",
+            "reason",
+        ],
         rows: agents.iter().map(row).collect(),
         json: json!({"agents": agents.iter().map(json).collect::<Vec<_>>()}),
     }
@@ -183,7 +208,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::identity::Serial,
-        store::{Issue, tests::fresh},
+        store::{Issue, fixtures, tests::fresh},
     };
 
     const NOW_MS: i64 = 1_795_000_000_000;
@@ -258,5 +283,22 @@ mod tests {
         let again = revoke(&store, &site.id, &AgentId("spse-1".into()), "x", NOW_MS).await;
         assert!(again.unwrap_err().to_string().contains("agents list"));
         assert_eq!(store.audit_entries(9).await.unwrap()[0].subject, "demo/spse-1");
+    }
+
+    #[tokio::test]
+    async fn batches_that_are_not_counted_are_listed_with_their_server() {
+        let (store, _dir) = fresh().await;
+        let mut contents = fixtures::Contents::default();
+        let mut junk = contents.naming(1, &[], &[]);
+        junk.frame.data = vec![250];
+        let waiting = [contents.naming(2, &[], &[7]), contents.naming(3, &[], &[7])];
+        store.register(&fixtures::hello(), &contents, NOW_MS).await.unwrap();
+        store.save(&[junk]).await.unwrap();
+        store.save(&waiting).await.unwrap();
+        contents.fold(&store).await;
+        let site = Site { id: fixtures::site(), ..site() };
+        let agents = known(&store, &[&site]).await.unwrap();
+        let told = &listing(&agents, 400, NOW_MS).json["agents"][0];
+        assert_eq!((&told["batches_waiting"], &told["batches_damaged"]), (&json!(2), &json!(1)));
     }
 }

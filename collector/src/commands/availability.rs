@@ -7,7 +7,7 @@ use super::{
     folded_store,
     listing::{Cell, Listing, Output},
     title,
-    window::{self, Window},
+    window::Scope,
 };
 use crate::{
     availability,
@@ -22,11 +22,8 @@ use crate::{
 /// What `availability` takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Site; may be left out where the settings name one only
-    #[arg(long, value_name = "ID")]
-    site: Option<String>,
     #[command(flatten)]
-    window: Window,
+    scope: Scope,
     /// List every interval with its reason instead of the shares (JSON has both)
     #[arg(long)]
     intervals: bool,
@@ -36,9 +33,8 @@ pub struct Args {
 
 /// Prints it.
 pub async fn execute(args: Args, settings: Settings) -> Result<()> {
-    let site = window::site(&settings, args.site.as_deref())?;
     let now_ms = now_ms();
-    let period = args.window.of(site, now_ms)?;
+    let (site, period) = args.scope.of(&settings, now_ms)?;
     let store = folded_store(&settings).await?;
     let ledger = availability::ledger(&store, site, period, now_ms).await?;
     let listing = Listing {

@@ -7,7 +7,7 @@ use super::{
     folded_store,
     listing::{Cell, Listing, Output},
     title,
-    window::{self, Window},
+    window::Scope,
 };
 use crate::{
     config::{Settings, Site},
@@ -17,11 +17,8 @@ use crate::{
 /// What `errors` takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Site; may be left out where the settings name one only
-    #[arg(long, value_name = "ID")]
-    site: Option<String>,
     #[command(flatten)]
-    window: Window,
+    scope: Scope,
     /// Most rows to print
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
@@ -31,8 +28,7 @@ pub struct Args {
 
 /// Prints them.
 pub async fn execute(args: Args, settings: Settings) -> Result<()> {
-    let site = window::site(&settings, args.site.as_deref())?;
-    let period = args.window.of(site, now_ms())?;
+    let (site, period) = args.scope.of(&settings, now_ms())?;
     let store = folded_store(&settings).await?;
     let errors = store.errors(&site.id, period, args.limit).await?;
     listing(site, period, &errors).print(args.output)

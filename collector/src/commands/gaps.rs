@@ -7,7 +7,7 @@ use super::{
     folded_store,
     listing::{Cell, Listing, Output},
     title,
-    window::{self, Window},
+    window::Scope,
 };
 use crate::{
     config::{Settings, Site},
@@ -17,19 +17,15 @@ use crate::{
 /// What `gaps` takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Site; may be left out where the settings name one only
-    #[arg(long, value_name = "ID")]
-    site: Option<String>,
     #[command(flatten)]
-    window: Window,
+    scope: Scope,
     #[command(flatten)]
     output: Output,
 }
 
 /// Prints them.
 pub async fn execute(args: Args, settings: Settings) -> Result<()> {
-    let site = window::site(&settings, args.site.as_deref())?;
-    let period = args.window.of(site, now_ms())?;
+    let (site, period) = args.scope.of(&settings, now_ms())?;
     let store = folded_store(&settings).await?;
     let gaps = store.gaps(&site.id, period).await?;
     listing(site, period, &gaps).print(args.output)

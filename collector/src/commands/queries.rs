@@ -9,7 +9,7 @@ use super::{
     folded_store,
     listing::{Cell, Listing, Output},
     title,
-    window::{self, Window},
+    window::Scope,
 };
 use crate::{
     config::{Settings, Site},
@@ -23,11 +23,8 @@ use crate::{
 /// What `queries` takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Site; may be left out where the settings name one only
-    #[arg(long, value_name = "ID")]
-    site: Option<String>,
     #[command(flatten)]
-    window: Window,
+    scope: Scope,
     /// Which come first. Frequent is not slow
     #[arg(long, value_enum, default_value_t = Order::Calls)]
     order: Order,
@@ -49,8 +46,7 @@ enum Order {
 
 /// Prints them.
 pub async fn execute(args: Args, settings: Settings) -> Result<()> {
-    let site = window::site(&settings, args.site.as_deref())?;
-    let period = args.window.of(site, now_ms())?;
+    let (site, period) = args.scope.of(&settings, now_ms())?;
     let order = match args.order {
         Order::Calls => QueryOrder::Calls,
         Order::Time => QueryOrder::TotalTime,

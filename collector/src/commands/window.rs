@@ -7,6 +7,24 @@ use crate::{
     domain::period::{Period, minute_end},
 };
 
+/// The options of an answer about one site and one time.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Scope {
+    /// Site; may be left out where the settings name one only
+    #[arg(long, value_name = "ID")]
+    site: Option<String>,
+    #[command(flatten)]
+    window: Window,
+}
+
+impl Scope {
+    /// The site and the time meant.
+    pub fn of<'a>(&self, settings: &'a Settings, now_ms: i64) -> Result<(&'a Site, Period)> {
+        let site = site(settings, self.site.as_deref())?;
+        Ok((site, self.window.of(site, now_ms)?))
+    }
+}
+
 /// The options that choose a time.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Window {

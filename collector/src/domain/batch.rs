@@ -22,6 +22,13 @@ pub struct Hello {
     pub sample: bool,
 }
 
+impl Hello {
+    /// Which machine calls: by its own id, where it has told one, else by its boot.
+    pub fn machine(&self) -> [u8; 16] {
+        if self.machine_id == [0; 16] { self.boot_id } else { self.machine_id }
+    }
+}
+
 /// Facts of a machine that change rarely.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -305,7 +312,7 @@ pub struct Gap {
     pub from_ms: i64,
     pub to_ms: i64,
     /// `file_lost`, `baseline_lost`, `spool_lost`, `groups_shed`, `merged`, `exemplars_shed`, `restored`,
-    /// `definition_lost` or `unspecified`.
+    /// `definition_lost`, `batch_damaged` or `unspecified`.
     pub reason: String,
     pub detail: String,
     pub amount: u64,

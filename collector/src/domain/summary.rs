@@ -25,6 +25,16 @@ pub struct Server {
     pub clock_offset_ms: i64,
     pub live: LiveState,
     pub database_facts: Vec<DatabaseFacts>,
+    pub uncounted: Uncounted,
+}
+
+/// Batches of a server that are stored and not counted, and will not be by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// Wait for the agent to tell what their ids stand for.
+    pub waiting: u64,
+    /// Could not be read and were set aside.
+    pub damaged: u64,
 }
 
 /// One error group over a period, most frequent first.

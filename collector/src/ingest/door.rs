@@ -16,16 +16,18 @@ use super::{
     Keep,
     answers::{Answers, STILL_ALIVE_AFTER},
     commit::{Outcome, Queue},
-    floor::Floor,
+    floor::{Floor, Turn},
     live::Told,
-    machines::Machine,
     visitor::Visitor,
     wire::{Batch, FromAgent, Malformed, Reason, Refusal, ToAgent},
 };
-use crate::domain::{
-    SiteId,
-    batch::{Hello, IncomingBatch},
-    definition::Defined,
+use crate::{
+    domain::{
+        SiteId,
+        batch::{Hello, IncomingBatch},
+        definition::Defined,
+    },
+    store::StoreError,
 };
 
 /// Streams at one time; one agent is one stream.
@@ -121,14 +123,9 @@ impl<K: Keep> Door<K> {
         let now_ms = (self.clock)();
         visitor.check(hello)?;
         admit(hello, &self.sites, now_ms)?;
-        let turn = self
-            .floor
-            .take(&hello.site, &hello.agent, machine(hello))
-            .ok_or_else(|| Refusal::cloned(&hello.agent))?;
-        let registered = self.keep.register(hello, now_ms).await.map_err(|why| {
-            warn!(site = %hello.site, agent = %hello.agent, "cannot register: {why}");
-            Refusal::store_unavailable(0)
-        })?;
+        let turn = self.turn(hello).await?;
+        let registered = self.keep.register(hello, now_ms).await;
+        let registered = registered.map_err(|why| unavailable(hello, "cannot register", &why))?;
         info!(
             site = %hello.site, agent = %hello.agent, version = hello.version,
             clock_difference_ms = hello.clock_ms.saturating_sub(now_ms), "agent has called"
@@ -160,11 +157,23 @@ impl<K: Keep> Door<K> {
             end = acks.acknowledge(&mut committed) => end,
             () = turn.lost() => Err(Refusal::replaced()),
             refusal = visitor.revoked() => Err(refusal),
+            refusal = visitor.expired(self.clock) => Err(refusal),
             () = self.shutdown.cancelled() => Err(Refusal::shutting_down()),
         };
         drop(outcomes);
         let last = timeout(LAST_ACKS_WITHIN, acks.acknowledge(&mut committed)).await;
         end.and(last.unwrap_or(Ok(())))
+    }
+
+    /// The floor; who spoke last before this collector started is asked of the store.
+    async fn turn(&self, hello: &Hello) -> Result<Turn, Refusal> {
+        let (site, agent) = (&hello.site, &hello.agent);
+        if !self.floor.knows(site, agent) {
+            let last = self.keep.machine(site, agent).await;
+            let last = last.map_err(|why| unavailable(hello, "cannot tell machines", &why))?;
+            self.floor.remember(site, agent, last);
+        }
+        self.floor.take(site, agent, hello.machine()).ok_or_else(|| Refusal::cloned(agent))
     }
 
     /// Queues what the agent sends, until it ends the stream or breaks the contract.
@@ -213,10 +222,8 @@ impl<K: Keep> Door<K> {
     }
 
     async fn define(&self, hello: &Hello, known: &[Defined], lost: &[u32]) -> Result<(), Refusal> {
-        self.keep.define(hello, known, lost).await.map_err(|why| {
-            warn!(site = %hello.site, agent = %hello.agent, "cannot store definitions: {why}");
-            Refusal::store_unavailable(0)
-        })
+        let defined = self.keep.define(hello, known, lost).await;
+        defined.map_err(|why| unavailable(hello, "cannot store definitions", &why))
     }
 
     /// Asks for definitions that batches wait for, if any. Behind an answer only when it has brought
@@ -246,6 +253,11 @@ impl<K: Keep> Door<K> {
     }
 }
 
+fn unavailable(hello: &Hello, what: &str, why: &StoreError) -> Refusal {
+    warn!(site = %hello.site, agent = %hello.agent, "{what}: {why}");
+    Refusal::store_unavailable(0)
+}
+
 /// What the agent of a stream was asked for last.
 struct Asking {
     asked_at: Instant,
@@ -270,14 +282,6 @@ where
             FromAgent::Hello(hello) => Ok(Some(hello)),
             _ => Err(Malformed("the first message must be hello".to_owned()).into()),
         },
-    }
-}
-
-/// Which machine calls: by its own id, where it has told one, else by its boot.
-fn machine(hello: &Hello) -> Machine {
-    match hello.machine_id {
-        id if id == [0; 16] => hello.boot_id,
-        id => id,
     }
 }
 
@@ -307,29 +311,5 @@ fn incoming(hello: &Hello, batch: Batch, received_ms: i64, told: &mut Told) -> I
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{AgentId, Epoch, batch::HostFacts};
-
-    fn hello(boot_id: [u8; 16], machine_id: [u8; 16]) -> Hello {
-        Hello {
-            site: SiteId("demo".to_owned()),
-            agent: AgentId("spse-1".to_owned()),
-            version: String::new(),
-            boot_id,
-            machine_id,
-            epoch: Epoch([9; 16]),
-            clock_ms: 0,
-            host: HostFacts::default(),
-            highest_seq: 0,
-            sample: false,
-        }
-    }
-
-    #[test]
-    fn a_machine_is_known_by_its_id_however_often_it_boots_and_by_its_boot_where_it_has_none() {
-        assert_eq!(machine(&hello([1; 16], [3; 16])), machine(&hello([2; 16], [3; 16])));
-        assert_ne!(machine(&hello([1; 16], [3; 16])), machine(&hello([1; 16], [4; 16])));
-        assert_ne!(machine(&hello([1; 16], [0; 16])), machine(&hello([2; 16], [0; 16])));
-    }
-}
+#[path = "door_tests.rs"]
+mod tests;

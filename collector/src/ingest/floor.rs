@@ -48,15 +48,23 @@ impl Floor {
         Floor { agents: Arc::default(), clock }
     }
 
+    /// Whether it is known who spoke last for an agent.
+    pub fn knows(&self, site: &SiteId, agent: &AgentId) -> bool {
+        self.agents().contains_key(&(site.clone(), agent.clone()))
+    }
+
+    /// Notes who spoke last for an agent, unless that is known.
+    pub fn remember(&self, site: &SiteId, agent: &AgentId, last: Option<Machine>) {
+        let spoken = || Agent { machines: Machines::of(last), ..Agent::default() };
+        self.agents_with_room().entry((site.clone(), agent.clone())).or_insert_with(spoken);
+    }
+
     /// Takes the floor for an agent; who had it before loses it. `None` when this machine is a copy of the
     /// agent's.
     pub fn take(&self, site: &SiteId, agent: &AgentId, machine: Machine) -> Option<Turn> {
         let key = (site.clone(), agent.clone());
         let now_ms = (self.clock)();
-        let mut agents = self.agents();
-        if agents.len() >= AGENTS_MAX {
-            agents.retain(|_, agent| agent.speaker.is_some());
-        }
+        let mut agents = self.agents_with_room();
         let known = agents.entry(key.clone()).or_default();
         let silent_ms = match known.speaker {
             Some(_) => 0,
@@ -71,6 +79,15 @@ impl Floor {
             older.cancel();
         }
         Some(Turn { floor: self.clone(), key, turn: known.turn, lost })
+    }
+
+    /// Those that do not speak are forgotten when they are too many.
+    fn agents_with_room(&self) -> MutexGuard<'_, HashMap<Key, Agent>> {
+        let mut agents = self.agents();
+        if agents.len() >= AGENTS_MAX {
+            agents.retain(|_, agent| agent.speaker.is_some());
+        }
+        agents
     }
 
     fn agents(&self) -> MutexGuard<'_, HashMap<Key, Agent>> {
@@ -145,5 +162,19 @@ mod tests {
         assert!(copy.lost.is_cancelled());
         assert!(floor.take(&site, &agent, COPY).is_none());
         assert!(!original.lost.is_cancelled(), "the original goes on");
+    }
+
+    #[test]
+    fn after_a_restart_the_copy_is_still_the_copy_though_it_comes_first() {
+        let floor = floor();
+        let (site, agent) = ids("spse-1");
+        floor.remember(&site, &agent, Some(MACHINE));
+        let copy = floor.take(&site, &agent, COPY).unwrap();
+        let original = floor.take(&site, &agent, MACHINE).unwrap();
+        assert!(copy.lost.is_cancelled());
+        assert!(floor.take(&site, &agent, COPY).is_none());
+        assert!(!original.lost.is_cancelled());
+        floor.remember(&site, &agent, Some(COPY));
+        assert!(floor.take(&site, &agent, COPY).is_none(), "what is known stays");
     }
 }

@@ -4,6 +4,9 @@
 //! of the original. A machine alone cannot be told from its copy; two that alternate can: A spoke, B took
 //! over, A came back while B was alive, so both run, and B, which came later, is the copy. A machine that
 //! was replaced (rebooted under another boot id, restored elsewhere) does not come back, and none is a copy.
+//!
+//! The store keeps which machine spoke last, and no more: after a restart of the collector a copy is let in
+//! until the original is back, and then it is the copy again.
 
 /// Machines that are remembered per agent and kind.
 const REMEMBERED_MAX: usize = 4;
@@ -33,6 +36,11 @@ pub enum Standing {
 }
 
 impl Machines {
+    /// This one has spoken; of others nothing is known.
+    pub fn of(last: Option<Machine>) -> Machines {
+        Machines { current: last, ..Machines::default() }
+    }
+
     /// A machine wants to speak. `silent_ms` is for how long the one that spoke last has not been heard; 0
     /// while it speaks.
     pub fn arrive(&mut self, machine: Machine, silent_ms: i64) -> Standing {

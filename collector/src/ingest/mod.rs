@@ -59,6 +59,13 @@ pub trait Keep: Clone + Send + Sync + 'static {
         now_ms: i64,
     ) -> impl Future<Output = StoreResult<Registered>> + Send;
 
+    /// The machine that spoke last for an agent, as far as it is known.
+    fn machine(
+        &self,
+        site: &SiteId,
+        agent: &AgentId,
+    ) -> impl Future<Output = StoreResult<Option<[u8; 16]>>> + Send;
+
     /// Stores batches, all or none; when it returns, they are committed.
     fn save(
         &self,
@@ -91,6 +98,10 @@ pub trait Keep: Clone + Send + Sync + 'static {
 impl Keep for Store {
     async fn register(&self, hello: &Hello, now_ms: i64) -> StoreResult<Registered> {
         Store::register(self, hello, &Wire, now_ms).await
+    }
+
+    async fn machine(&self, site: &SiteId, agent: &AgentId) -> StoreResult<Option<[u8; 16]>> {
+        Store::machine(self, site, agent).await
     }
 
     async fn save(&self, batches: &[IncomingBatch]) -> StoreResult<Vec<SaveOutcome>> {

@@ -85,10 +85,12 @@ impl Behind {
     }
 }
 
-/// An agent of "demo" at the other end of a stream, its certificate checked.
-pub(super) fn visitor(agent: &AgentId) -> Visitor {
+/// An agent of "demo" at the other end of a stream, its certificate signed `age_days` ago for 90 days and
+/// checked.
+pub(super) fn visitor(agent: &AgentId, age_days: i64) -> Visitor {
     let authority = Authority::generate(now_ms()).unwrap();
-    let signed = authority.sign_agent(&Key::new().point(), &demo(), agent, 90, now_ms()).unwrap();
+    let signed_ms = now_ms() - age_days * 86_400_000;
+    let signed = authority.sign_agent(&Key::new().point(), &demo(), agent, 90, signed_ms).unwrap();
     Visitor::new(Arc::new(Presented::read(&signed.der).unwrap()), Revoked::default())
 }
 

@@ -24,8 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Streaming, transport::Channel};
 
 use super::{
-    testing::{Behind, spse_1, visitor},
-    wire::ToAgent,
+    testing::{Behind, demo, spse_1},
     *,
 };
 use crate::{
@@ -51,6 +50,10 @@ struct Moody {
 impl Keep for Moody {
     async fn register(&self, hello: &Hello, now_ms: i64) -> StoreResult<Registered> {
         Keep::register(&self.store, hello, now_ms).await
+    }
+
+    async fn machine(&self, site: &SiteId, agent: &AgentId) -> StoreResult<Option<[u8; 16]>> {
+        Keep::machine(&self.store, site, agent).await
     }
 
     async fn save(&self, batches: &[IncomingBatch]) -> StoreResult<Vec<SaveOutcome>> {
@@ -458,7 +461,7 @@ async fn an_agent_is_asked_for_definitions_that_batches_wait_for() {
     let answer = v1::Definitions { definitions: known, lost: vec![4] };
     agent.say(agent_message::Message::Definitions(answer)).await;
     let answered = async {
-        while store.waiting().await.unwrap() > 0 {
+        while store.waiting_of(&demo(), &spse_1()).await.unwrap() > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -468,68 +471,4 @@ async fn an_agent_is_asked_for_definitions_that_batches_wait_for() {
     let fates = store.fates(&SiteId("demo".into()), minute).await.unwrap();
     let sources: Vec<_> = fates.iter().map(|fates| (fates.source.as_str(), fates.read)).collect();
     assert_eq!(sources, [("definition_lost", 2), ("play", 2)]);
-}
-
-#[tokio::test]
-async fn behind_an_answer_an_open_stream_is_asked_for_the_rest() {
-    let store = Asked::default();
-    let (queue, _committer) = queue();
-    let site = SiteId("demo".into());
-    let door = Door::new(store.clone(), queue, [site].into(), now_ms, CancellationToken::new());
-    let (say, said) = mpsc::channel(16);
-    let (to, mut answers) = mpsc::channel(16);
-    let conversation = tokio::spawn(async move {
-        door.converse(&visitor(&spse_1()), ReceiverStream::new(said), to).await;
-    });
-    let from_agent = |message| wire::from_agent(v1::AgentMessage { message: Some(message) });
-    say.send(from_agent(agent_message::Message::Hello(hello()))).await.unwrap();
-    assert!(matches!(answers.recv().await, Some(ToAgent::Welcome { .. })));
-    let answer = async |lost: &[u32]| {
-        let answer = v1::Definitions { lost: lost.to_vec(), ..Default::default() };
-        say.send(from_agent(agent_message::Message::Definitions(answer))).await.unwrap();
-    };
-    store.wants(&[2, 3]);
-    answer(&[1]).await;
-    assert_eq!(answers.recv().await, Some(ToAgent::Ask(vec![2, 3])));
-    // Past the question: it is not asked in a circle.
-    answer(&[1]).await;
-    store.wants(&[9]);
-    answer(&[2, 3]).await;
-    assert_eq!(answers.recv().await, Some(ToAgent::Ask(vec![9])));
-    drop(say);
-    conversation.await.unwrap();
-}
-
-/// A store of which only the wishes matter.
-#[derive(Clone, Default)]
-struct Asked {
-    wanted: Arc<std::sync::Mutex<Vec<u32>>>,
-}
-
-impl Asked {
-    fn wants(&self, ids: &[u32]) {
-        *self.wanted.lock().unwrap() = ids.to_vec();
-    }
-}
-
-impl Keep for Asked {
-    async fn register(&self, _: &Hello, _: i64) -> StoreResult<Registered> {
-        Ok(Registered::default())
-    }
-
-    async fn save(&self, batches: &[IncomingBatch]) -> StoreResult<Vec<SaveOutcome>> {
-        Ok(vec![SaveOutcome::Stored; batches.len()])
-    }
-
-    async fn heartbeat(&self, _: &[(SiteId, AgentId, i64, LiveState)]) -> StoreResult<()> {
-        Ok(())
-    }
-
-    async fn wanted(&self, _: &SiteId, _: &AgentId, _: &Epoch) -> StoreResult<Vec<u32>> {
-        Ok(self.wanted.lock().unwrap().clone())
-    }
-
-    async fn define(&self, _: &Hello, _: &[Defined], _: &[u32]) -> StoreResult<()> {
-        Ok(())
-    }
 }

@@ -96,6 +96,10 @@ pub const LABELS: Labels = Labels {
     connections: "Connections",
     active: "Active",
     spool_waiting: "Batches waiting to be sent by the agent:",
+    batches_waiting: "Batches received and not counted yet:",
+    batches_waiting_advice: "The agent is asked for what they mention; its answer counts them.",
+    batches_damaged: "Batches that cannot be read and are not counted:",
+    batches_damaged_advice: "The collector keeps them apart; its log says why.",
     bytes_today: "Bytes the agent has sent and received since midnight:",
     problems: "Problems of the agent",
     day_title: "Last 24 hours",
@@ -252,6 +256,7 @@ pub const LABELS: Labels = Labels {
         ),
         ("lines_cut", "very long lines were counted by their beginnings; counts are exact"),
         ("definition_lost", "the agent lost the definition of what was measured"),
+        ("batch_damaged", "the collector could not read a batch; what it holds is not counted"),
         ("unspecified", "no reason given"),
     ],
     classes: [

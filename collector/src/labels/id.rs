@@ -96,6 +96,10 @@ pub const LABELS: Labels = Labels {
     connections: "Koneksi",
     active: "Berjalan",
     spool_waiting: "Kumpulan data yang menunggu dikirim oleh agen:",
+    batches_waiting: "Kumpulan data yang sudah diterima tetapi belum dihitung:",
+    batches_waiting_advice: "Keterangannya diminta dari agen dan dihitung begitu jawabannya sampai.",
+    batches_damaged: "Kumpulan data yang tidak terbaca dan tidak dihitung:",
+    batches_damaged_advice: "Disimpan terpisah oleh kolektor; catatan kolektor memuat sebabnya.",
     bytes_today: "Data yang dikirim dan diterima agen sejak tengah malam:",
     problems: "Kendala agen",
     day_title: "24 jam terakhir",
@@ -246,6 +250,7 @@ pub const LABELS: Labels = Labels {
         ("restored", "server dipulihkan dari salinan lama; pengukuran di antaranya hilang"),
         ("lines_cut", "baris sangat panjang dihitung dari awalnya saja; hitungannya tepat"),
         ("definition_lost", "agen kehilangan keterangan dari yang diukur"),
+        ("batch_damaged", "kumpulan data tidak terbaca oleh kolektor; isinya tidak terhitung"),
         ("unspecified", "sebab tidak disebut"),
     ],
     classes: [

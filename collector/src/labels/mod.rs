@@ -139,6 +139,10 @@ pub struct Labels {
     pub connections: &'static str,
     pub active: &'static str,
     pub spool_waiting: &'static str,
+    pub batches_waiting: &'static str,
+    pub batches_waiting_advice: &'static str,
+    pub batches_damaged: &'static str,
+    pub batches_damaged_advice: &'static str,
     pub bytes_today: &'static str,
     pub problems: &'static str,
     pub day_title: &'static str,
@@ -241,7 +245,7 @@ pub struct Labels {
     /// Long names, January first.
     pub months_long: [&'static str; 12],
     /// Machine words for why (of states and of losses), and what people read.
-    pub reasons: [(&'static str, &'static str); 35],
+    pub reasons: [(&'static str, &'static str); 36],
     /// Classes of errors, and what people read.
     pub classes: [(&'static str, &'static str); 41],
 }
@@ -329,8 +333,8 @@ mod tests {
         "never_connected",
         "contact_only",
     ];
-    /// Reasons of losses in the contract, and that of a lost definition.
-    const LOSSES: [&str; 10] = [
+    /// Reasons of losses in the contract, and those that the collector finds.
+    const LOSSES: [&str; 11] = [
         "unspecified",
         "file_lost",
         "baseline_lost",
@@ -341,6 +345,7 @@ mod tests {
         "restored",
         "lines_cut",
         "definition_lost",
+        "batch_damaged",
     ];
     /// The class that the collector gives itself.
     const OWN_CLASS: &str = "collector.definition_lost";

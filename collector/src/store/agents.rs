@@ -82,6 +82,17 @@ impl Store {
         })
     }
 
+    /// The machine that called last as this agent; `None` when none has.
+    pub async fn machine(&self, site: &SiteId, agent: &AgentId) -> StoreResult<Option<[u8; 16]>> {
+        let row: Option<(Option<Vec<u8>>,)> =
+            sqlx::query_as("SELECT machine FROM server WHERE site_id = $1 AND agent_id = $2")
+                .bind(site.0.as_str())
+                .bind(agent.0.as_str())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(row.and_then(|(machine,)| machine?.try_into().ok()))
+    }
+
     /// Makes a server known whose batches come in a file: it has not called, so that no contact is noted,
     /// and nothing changes where it is known. `since_ms`: from when on there is something of it.
     pub async fn introduce(&self, hello: &Hello, since_ms: i64) -> StoreResult<()> {
@@ -217,9 +228,9 @@ async fn replace_live(
 async fn upsert(tx: &mut AnyConnection, hello: &Hello, now_ms: i64) -> StoreResult<()> {
     sqlx::query(
         "INSERT INTO server (site_id, agent_id, version, epoch, boot_id, host, sample, first_seen_ms,
-             last_seen_ms, clock_offset_ms, live, live_at_ms, database_facts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, '{}', 0, '[]')
-         ON CONFLICT (site_id, agent_id) DO UPDATE SET
+             last_seen_ms, clock_offset_ms, live, live_at_ms, database_facts, machine)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, '{}', 0, '[]', $10)
+         ON CONFLICT (site_id, agent_id) DO UPDATE SET machine = excluded.machine,
              version = excluded.version, epoch = excluded.epoch, boot_id = excluded.boot_id,
              host = excluded.host, sample = excluded.sample,
              clock_offset_ms = excluded.clock_offset_ms, last_seen_ms =
@@ -235,6 +246,7 @@ async fn upsert(tx: &mut AnyConnection, hello: &Hello, now_ms: i64) -> StoreResu
     .bind(i64::from(hello.sample))
     .bind(now_ms)
     .bind(hello.clock_ms.saturating_sub(now_ms))
+    .bind(hello.machine().as_slice())
     .execute(tx)
     .await?;
     Ok(())
@@ -299,6 +311,23 @@ async fn extend_contact(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{fixtures::*, tests::fresh};
+
+    #[tokio::test]
+    async fn the_machine_that_called_last_is_known_by_its_id_and_by_its_boot_where_it_has_none() {
+        let (store, _dir) = fresh().await;
+        let of = async || store.machine(&site(), &agent()).await.unwrap();
+        let introduced = hello();
+        store.introduce(&introduced, MS).await.unwrap();
+        assert_eq!(of().await, None, "one whose batches came in a file has not called");
+        for (boot_id, machine_id, machine) in
+            [([3; 16], [0; 16], [3; 16]), ([4; 16], [9; 16], [9; 16]), ([5; 16], [9; 16], [9; 16])]
+        {
+            let hello = Hello { boot_id, machine_id, ..hello() };
+            store.register(&hello, &Contents::default(), MS).await.unwrap();
+            assert_eq!(of().await, Some(machine));
+        }
+    }
 
     #[test]
     fn a_sign_of_life_extends_the_contact_until_the_link_is_dead() {

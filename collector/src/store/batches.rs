@@ -204,25 +204,7 @@ async fn insert_range(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::batch::{BatchContent, Hello, HostFacts, SourcePosition},
-        store::{fixtures::*, tests::fresh},
-    };
-
-    fn hello() -> Hello {
-        Hello {
-            site: site(),
-            agent: agent(),
-            version: "0.1.0".to_owned(),
-            boot_id: [3; 16],
-            machine_id: [0; 16],
-            epoch: epoch(),
-            clock_ms: MS + 250,
-            host: HostFacts { hostname: "spse".to_owned(), cpus: 8, ..HostFacts::default() },
-            highest_seq: 0,
-            sample: true,
-        }
-    }
+    use crate::store::{fixtures::*, tests::fresh};
 
     fn live(at_ms: i64, spool_batches: u64) -> LiveState {
         LiveState { at_ms, spool_batches, ..LiveState::default() }
@@ -259,85 +241,6 @@ mod tests {
         let registered = store.register(&hello(), &contents, MS).await.unwrap();
         assert_eq!(registered.stored, [(1, 10)]);
         assert_eq!(store.pending().await.unwrap()[0].batches, 3);
-    }
-
-    #[tokio::test]
-    async fn an_agent_that_calls_learns_how_far_each_log_is_counted_folded_or_not() {
-        let (store, _dir) = fresh().await;
-        let mut contents = Contents::default();
-        let at = |positions: &[(&str, u64)]| BatchContent {
-            positions: positions
-                .iter()
-                .map(|(source, offset)| SourcePosition {
-                    source: (*source).to_owned(),
-                    offset: *offset,
-                    ..SourcePosition::default()
-                })
-                .collect(),
-            ..BatchContent::default()
-        };
-        let batches = [
-            contents.batch(1, at(&[("a", 10), ("b", 100)])),
-            contents.batch(3, at(&[("a", 30)])),
-            contents.batch(2, at(&[("a", 20), ("b", 200)])),
-        ];
-        let mut junk = contents.batch(4, at(&[("a", 40)]));
-        junk.frame.data = vec![250];
-        let offsets = async |contents: &Contents| {
-            let registered = store.register(&hello(), contents, MS).await.unwrap();
-            registered.positions.iter().map(|p| p.offset).collect::<Vec<_>>()
-        };
-        assert_eq!(offsets(&contents).await, Vec::<u64>::new());
-        store.save(&batches[..1]).await.unwrap();
-        assert_eq!(offsets(&contents).await, [10, 100]);
-        contents.fold(&store).await;
-        assert_eq!(offsets(&contents).await, [10, 100]);
-        store.save(&batches[1..2]).await.unwrap();
-        assert_eq!(offsets(&contents).await, [30, 100], "a batch names only the logs it read");
-        contents.fold(&store).await;
-        store.save(&batches[2..]).await.unwrap();
-        assert_eq!(offsets(&contents).await, [30, 200], "the highest, not the latest");
-        store.save(&[junk]).await.unwrap();
-        contents.fold(&store).await;
-        assert_eq!(offsets(&contents).await, [30, 200]);
-    }
-
-    #[tokio::test]
-    async fn an_agent_with_a_new_spool_learns_how_far_its_logs_were_counted_before() {
-        let (store, _dir) = fresh().await;
-        let mut contents = Contents::default();
-        let at = |source: &str, offset| BatchContent {
-            positions: vec![SourcePosition {
-                source: source.to_owned(),
-                offset,
-                ..SourcePosition::default()
-            }],
-            ..BatchContent::default()
-        };
-        let mut batch = |epoch, seq, closed_ms, source, offset| {
-            let mut batch = contents.batch(seq, at(source, offset));
-            (batch.epoch, batch.frame.closed_ms) = (Epoch([epoch; 16]), closed_ms);
-            batch
-        };
-        // Folded, and in an epoch whose name and numbers are higher than those of the one after it.
-        let first = [batch(90, 500, 10, "a", 10), batch(90, 501, 20, "b", 20)];
-        let second = [batch(30, 1, 30, "a", 30)];
-        let own = [batch(60, 1, 40, "c", 40)];
-        store.save(&first).await.unwrap();
-        contents.fold(&store).await;
-        store.save(&second).await.unwrap();
-        let told = async || {
-            let hello = Hello { epoch: Epoch([60; 16]), ..hello() };
-            let registered = store.register(&hello, &contents, MS).await.unwrap();
-            let positions = registered.positions.iter().map(|p| (p.source.clone(), p.offset));
-            (registered.stored.len(), positions.collect::<Vec<_>>())
-        };
-        let before = vec![("a".to_owned(), 30), ("b".to_owned(), 20)];
-        assert_eq!(told().await, (0, before.clone()), "the newest of each log");
-        contents.fold(&store).await;
-        assert_eq!(told().await, (0, before), "folded or not");
-        store.save(&own).await.unwrap();
-        assert_eq!(told().await, (1, vec![("c".to_owned(), 40)]), "its own once there are any");
     }
 
     #[tokio::test]

@@ -117,20 +117,23 @@ impl Coding for Contents {
     fn definition(&self, data: &[u8]) -> Result<Definition, String> {
         let name = String::from_utf8(data.to_vec()).map_err(|why| why.to_string())?;
         Ok(match name.strip_prefix("log:") {
-            Some(source) => {
-                Definition::Log(LogFile { source: source.to_owned(), ..LogFile::default() })
+            Some(log) => {
+                let (inode, source) = log.split_once(':').unwrap_or(("0", log));
+                let (inode, source) = (inode.parse().unwrap_or(0), source.to_owned());
+                Definition::Log(LogFile { source, inode, ..LogFile::default() })
             }
             None => Definition::Name(name),
         })
     }
 
-    /// Of a content without definitions, a log is the place of its position in the list.
+    /// Ids of logs follow from their names and inodes, and each batch defines those it names.
     fn positions(&self, frame: &Frame) -> Result<Positions, String> {
         let content = self.at(&frame.data)?.content;
         let mut positions = Positions::default();
         for position in content.positions {
             let log = u32::from(position.source.bytes().next().unwrap_or(1));
-            let definition = format!("log:{}", position.source).into_bytes();
+            let log = log + 256 * position.inode as u32;
+            let definition = format!("log:{}:{}", position.inode, position.source).into_bytes();
             positions.definitions.push((log, definition));
             let offset = position.offset;
             positions.positions.push(LogPosition { log, offset, ..LogPosition::default() });
@@ -139,13 +142,29 @@ impl Coding for Contents {
     }
 
     fn position(&self, log: &LogFile, position: LogPosition) -> SourcePosition {
-        let (source, offset) = (log.source.clone(), position.offset);
-        SourcePosition { source, offset, ..SourcePosition::default() }
+        let (source, inode, offset) = (log.source.clone(), log.inode, position.offset);
+        SourcePosition { source, inode, offset, ..SourcePosition::default() }
     }
 }
 
 fn fate_of(source: &str) -> LineFates {
     LineFates { source: source.to_owned(), read: 1, counted: 1, ..LineFates::default() }
+}
+
+/// What the agent says when it calls.
+pub(crate) fn hello() -> Hello {
+    Hello {
+        site: site(),
+        agent: agent(),
+        version: "0.1.0".to_owned(),
+        boot_id: [3; 16],
+        machine_id: [0; 16],
+        epoch: epoch(),
+        clock_ms: MS + 250,
+        host: HostFacts { hostname: "spse".to_owned(), cpus: 8, ..HostFacts::default() },
+        highest_seq: 0,
+        sample: true,
+    }
 }
 
 pub(crate) fn group(fingerprint: i64) -> ErrorGroup {

@@ -1,10 +1,17 @@
-//! How far each log of an agent is counted: in what was folded, and in what waits to be.
+//! How far each file of each log of an agent is counted: in what was folded, and in what waits to be.
+//!
+//! A log may be several files at once (a pattern), and one that was renamed may still be read when the
+//! next one is begun, so positions are kept by file: of each log the files that were read last.
 //!
 //! Within an epoch the higher number is the newer one. An agent whose spool was deleted calls with an epoch
-//! that nothing is stored of: it is told how far its logs were counted in its other epochs, of each log
+//! that nothing is stored of: it is told how far its logs were counted in its other epochs, of each file
 //! the position that came with the batch closed last.
 
-use std::collections::{BTreeMap, HashMap};
+mod newest;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 
 use sqlx::AnyConnection;
 
@@ -14,6 +21,8 @@ use crate::domain::{
     definition::{Definition, LogFile, LogPosition},
 };
 
+pub(super) use newest::{Bearer, Newest};
+
 use super::{
     Coding, Store, StoreResult,
     definitions::{self, Of},
@@ -22,26 +31,9 @@ use super::{
 
 /// Batches read at once.
 const PAGE: i64 = 500;
-
-/// The batch that a position came with.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bearer {
-    pub(super) seq: u64,
-    pub(super) closed_ms: i64,
-}
-
-/// Newest positions by log, each with its batch.
-pub(super) type BySource = BTreeMap<String, (Bearer, SourcePosition)>;
-
-/// Keeps of each log the position of the higher number.
-pub(super) fn keep_newest(newest: &mut BySource, batch: Bearer, position: SourcePosition) {
-    match newest.get(&position.source) {
-        Some((known, _)) if known.seq > batch.seq => {}
-        _ => {
-            newest.insert(position.source.clone(), (batch, position));
-        }
-    }
-}
+/// Files that are remembered of one log; the longest unread are forgotten first. As many as an agent
+/// remembers itself.
+const FILES_PER_LOG_MAX: usize = 64;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -84,38 +76,31 @@ struct Unfolded {
 }
 
 impl Store {
-    /// How far each log is counted in all batches of an epoch that are stored. A batch that cannot be
-    /// read is passed over: its counts are not in the store either.
+    /// How far each file is counted in all batches of an epoch that are stored; of each log the file that
+    /// was read last is the last. A batch that cannot be read is passed over: its counts are not in the
+    /// store either.
     pub(super) async fn positions(
         &self,
         of: Of<'_>,
         coding: &dyn Coding,
     ) -> StoreResult<Vec<SourcePosition>> {
         let mut connection = self.pool.acquire().await?;
-        let newest = of_epoch(&mut connection, of, coding).await?;
-        Ok(newest.into_values().map(|(_, position)| position).collect())
+        Ok(of_epoch(&mut connection, of, coding).await?.into_positions())
     }
 
-    /// How far each log is counted in the other epochs of an agent.
+    /// How far each file is counted in the other epochs of an agent, in the same order.
     pub(super) async fn positions_before(
         &self,
         of: Of<'_>,
         coding: &dyn Coding,
     ) -> StoreResult<Vec<SourcePosition>> {
         let mut connection = self.pool.acquire().await?;
-        let mut newest = BySource::new();
+        let mut newest = Newest::by_time();
         for epoch in other_epochs(&mut connection, of).await? {
             let of = Of { epoch: &epoch, ..of };
-            for (source, counted) in of_epoch(&mut connection, of, coding).await? {
-                match newest.get(&source) {
-                    Some((known, _)) if known.closed_ms > counted.0.closed_ms => {}
-                    _ => {
-                        newest.insert(source, counted);
-                    }
-                }
-            }
+            newest.merge(of_epoch(&mut connection, of, coding).await?);
         }
-        Ok(newest.into_values().map(|(_, position)| position).collect())
+        Ok(newest.into_positions())
     }
 }
 
@@ -139,7 +124,7 @@ async fn of_epoch(
     connection: &mut AnyConnection,
     of: Of<'_>,
     coding: &dyn Coding,
-) -> StoreResult<BySource> {
+) -> StoreResult<Newest> {
     let mut unfolded = Unfolded::default();
     // What is folded is read last: a batch that is folded meanwhile is found there.
     for table in [Table::Waiting, Table::Unfolded] {
@@ -152,7 +137,7 @@ async fn of_epoch(
             None => stored_log(connection, of, coding, id).await?,
         };
         if let Some(log) = log {
-            keep_newest(&mut newest, batch, coding.position(&log, position));
+            newest.keep(batch, coding.position(&log, position));
         }
     }
     Ok(newest)
@@ -185,7 +170,7 @@ impl Unfolded {
     fn read(&mut self, coding: &dyn Coding, row: Row) {
         let Some(codec) = Codec::of_number(row.codec) else { return };
         let (closed_ms, data) = (row.closed_ms, row.data);
-        let batch = Bearer { seq: unsigned(row.seq), closed_ms };
+        let seq = unsigned(row.seq);
         let frame = Frame { codec, closed_ms, data, ..Frame::default() };
         let Ok(positions) = coding.positions(&frame) else { return };
         for (id, data) in positions.definitions {
@@ -193,18 +178,18 @@ impl Unfolded {
                 self.logs.entry(id).or_insert(log);
             }
         }
-        for position in positions.positions {
+        for (place, position) in (0..).zip(positions.positions) {
             let newest = self.newest.entry(position.log).or_default();
-            if batch.seq >= newest.0.seq {
-                *newest = (batch, position);
+            if seq >= newest.0.seq {
+                *newest = (Bearer { seq, place, closed_ms }, position);
             }
         }
     }
 }
 
-async fn folded(connection: &mut AnyConnection, of: Of<'_>) -> StoreResult<BySource> {
-    let rows: Vec<(String, i64, i64, String)> = sqlx::query_as(
-        "SELECT source, seq, closed_ms, position FROM log_position
+async fn folded(connection: &mut AnyConnection, of: Of<'_>) -> StoreResult<Newest> {
+    let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(
+        "SELECT seq, place, closed_ms, position FROM log_position
          WHERE site_id = $1 AND agent_id = $2 AND epoch = $3",
     )
     .bind(of.site.0.as_str())
@@ -212,11 +197,12 @@ async fn folded(connection: &mut AnyConnection, of: Of<'_>) -> StoreResult<BySou
     .bind(of.epoch.0.as_slice())
     .fetch_all(connection)
     .await?;
-    let read = |(source, seq, closed_ms, json): (String, i64, i64, String)| {
-        let position = from_json("read position", of.site, &json)?;
-        Ok((source, (Bearer { seq: unsigned(seq), closed_ms }, position)))
-    };
-    rows.into_iter().map(read).collect()
+    let mut newest = Newest::by_number();
+    for (seq, place, closed_ms, json) in rows {
+        let bearer = Bearer { seq: unsigned(seq), place: unsigned(place), closed_ms };
+        newest.keep(bearer, from_json("read position", of.site, &json)?);
+    }
+    Ok(newest)
 }
 
 async fn stored_log(
@@ -232,29 +218,64 @@ async fn stored_log(
     })
 }
 
-/// Notes how far logs are counted in what was folded.
+/// Notes how far files are counted in what was folded.
 pub(super) async fn write(
     tx: &mut AnyConnection,
     of: Of<'_>,
-    positions: &BySource,
+    positions: &Newest,
 ) -> StoreResult<()> {
-    for (source, (batch, position)) in positions {
-        sqlx::query(
-            "INSERT INTO log_position (site_id, agent_id, epoch, source, seq, position, closed_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (site_id, agent_id, epoch, source) DO UPDATE SET
-                 seq = excluded.seq, position = excluded.position, closed_ms = excluded.closed_ms
-             WHERE log_position.seq < excluded.seq",
-        )
-        .bind(of.site.0.as_str())
-        .bind(of.agent.0.as_str())
-        .bind(of.epoch.0.as_slice())
-        .bind(clean(source).into_owned())
-        .bind(raw(batch.seq))
-        .bind(to_json(position)?)
-        .bind(batch.closed_ms)
-        .execute(&mut *tx)
-        .await?;
+    for (source, files) in positions.by_log() {
+        let source = clean(source);
+        for (file, (bearer, position)) in files {
+            write_file(tx, of, (&source, &file.to_string()), *bearer, position).await?;
+        }
+        forget_oldest(tx, of, &source).await?;
     }
+    Ok(())
+}
+
+async fn write_file(
+    tx: &mut AnyConnection,
+    of: Of<'_>,
+    (source, file): (&str, &str),
+    bearer: Bearer,
+    position: &SourcePosition,
+) -> StoreResult<()> {
+    sqlx::query(
+        "INSERT INTO log_position (site_id, agent_id, epoch, source, file, seq, place, closed_ms, position)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (site_id, agent_id, epoch, source, file) DO UPDATE SET seq = excluded.seq,
+             place = excluded.place, closed_ms = excluded.closed_ms, position = excluded.position
+         WHERE log_position.seq < excluded.seq",
+    )
+    .bind(of.site.0.as_str())
+    .bind(of.agent.0.as_str())
+    .bind(of.epoch.0.as_slice())
+    .bind(source)
+    .bind(file)
+    .bind(raw(bearer.seq))
+    .bind(raw(bearer.place))
+    .bind(bearer.closed_ms)
+    .bind(to_json(position)?)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn forget_oldest(tx: &mut AnyConnection, of: Of<'_>, source: &str) -> StoreResult<()> {
+    sqlx::query(
+        "DELETE FROM log_position
+         WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND source = $4 AND file NOT IN (
+             SELECT file FROM log_position
+             WHERE site_id = $1 AND agent_id = $2 AND epoch = $3 AND source = $4
+             ORDER BY seq DESC, place DESC LIMIT $5)",
+    )
+    .bind(of.site.0.as_str())
+    .bind(of.agent.0.as_str())
+    .bind(of.epoch.0.as_slice())
+    .bind(source)
+    .bind(FILES_PER_LOG_MAX as i64)
+    .execute(tx)
+    .await?;
     Ok(())
 }

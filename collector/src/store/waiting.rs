@@ -121,16 +121,6 @@ async fn unwant(tx: &mut AnyConnection, of: Of<'_>, id: u32) -> StoreResult<bool
 }
 
 impl super::Store {
-    /// Batches of all servers that wait for definitions.
-    pub async fn waiting(&self) -> StoreResult<u64> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT site_id, CAST(COUNT(*) AS BIGINT) FROM batch_waiting GROUP BY site_id",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|(_, batches)| unsigned(batches)).sum())
-    }
-
     /// Batches of one server that wait for definitions.
     pub async fn waiting_of(&self, site: &SiteId, agent: &AgentId) -> StoreResult<u64> {
         let (batches,): (i64,) = sqlx::query_as(

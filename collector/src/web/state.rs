@@ -141,6 +141,7 @@ pub(crate) mod tests {
                 ..LiveState::default()
             },
             database_facts: Vec::new(),
+            uncounted: Default::default(),
         }
     }
 

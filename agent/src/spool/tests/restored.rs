@@ -40,6 +40,8 @@ fn a_collector_that_has_what_this_spool_has_says_nothing() {
 fn what_a_restored_copy_closed_is_dropped_and_work_goes_on_from_before_it() {
     let (dir, mut spool, seqs) = restored(5, 3);
     assert_eq!(judge(&mut spool, &stored(9), true), Verdict::Restored);
+    let parting = spool.parting().unwrap();
+    assert_eq!((parting.progress, parting.shares_numbers), (progress(5), false));
     let dropped = spool.drop_run(900).unwrap();
     assert_eq!((dropped.batches, dropped.resume), (3, resume(5)));
     let gaps = spool.take_news().gaps;
@@ -131,8 +133,13 @@ fn a_copy_of_a_running_machine_drops_what_it_has_not_sent() {
     append_all(&mut spool, 5..=8, 100);
     spool.to_send(5).unwrap();
     assert_eq!(judge(&mut spool, &stored(9), true), Verdict::Restored);
+    let parting = spool.parting().unwrap();
+    assert_eq!((parting.progress, parting.shares_numbers), (progress(5), true));
     let dropped = spool.drop_run(900).unwrap();
-    assert_eq!((dropped.batches, dropped.resume), (3, resume(8)));
+    assert_eq!((dropped.batches, dropped.resume), (3, resume(5)));
+    let gaps = spool.take_news().gaps;
+    assert_eq!(gaps.iter().map(|gap| gap.amount).collect::<Vec<_>>(), [3, 1]);
+    assert!(gaps[1].detail.contains("not known"));
 }
 
 /// A spool that began without anything and has closed `batches`.

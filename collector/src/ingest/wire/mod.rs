@@ -262,7 +262,7 @@ fn position(position: SourcePosition) -> v1::SourcePosition {
 
 fn reason(reason: Reason) -> v1::refusal::Reason {
     match reason {
-        Reason::Silent => v1::refusal::Reason::Unspecified,
+        Reason::Silent | Reason::Expired => v1::refusal::Reason::Unspecified,
         Reason::UnknownSite => v1::refusal::Reason::UnknownSite,
         Reason::Malformed => v1::refusal::Reason::Malformed,
         Reason::StoreUnavailable => v1::refusal::Reason::StoreUnavailable,

@@ -21,6 +21,7 @@ pub struct Refusal {
 #[allow(missing_docs)]
 pub enum Reason {
     Silent,
+    Expired,
     UnknownSite,
     Malformed,
     StoreUnavailable,
@@ -128,6 +129,13 @@ impl Refusal {
              delete the agent's state folder, give it a name of its own and enrol it with a new token"
         );
         Refusal::new(Reason::Cloned, AFTER_A_PERSON_S, detail)
+    }
+
+    /// The certificate has ended while the stream was open.
+    pub fn expired() -> Refusal {
+        let detail = "the certificate of this server has ended; it calls again with its next one, or \
+                      renews this one first: nothing to do unless it stays away";
+        Refusal::new(Reason::Expired, 0, detail)
     }
 
     /// Nothing was heard for longer than a link may be silent.

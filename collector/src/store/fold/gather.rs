@@ -16,7 +16,7 @@ use crate::{
             samples::Samples,
         },
         calendar::{Calendar, HOUR_MS, MINUTE_MS, hour_and_minute},
-        positions::{Bearer, BySource, keep_newest},
+        positions::{Bearer, Newest},
         value::{clean, plus, quantity},
     },
 };
@@ -85,7 +85,7 @@ pub(super) struct Gathered {
     pub(super) hours: BTreeMap<i64, Hour>,
     /// Newest of each fingerprint.
     pub(super) exemplars: BTreeMap<i64, Example>,
-    pub(super) positions: BySource,
+    pub(super) positions: Newest,
     /// Detail and amount.
     pub(super) gaps: BTreeMap<GapKey, (String, i64)>,
     pub(super) observations: Vec<Observation>,
@@ -143,9 +143,9 @@ impl Gathered {
         for query in content.queries {
             self.queries.entry(query.fingerprint).or_insert(query);
         }
-        let bearer = Bearer { seq: head.seq, closed_ms: head.closed_ms };
-        for position in content.positions {
-            keep_newest(&mut self.positions, bearer, position);
+        for (place, position) in (0..).zip(content.positions) {
+            let bearer = Bearer { seq: head.seq, place, closed_ms: head.closed_ms };
+            self.positions.keep(bearer, position);
         }
         content.gaps.into_iter().for_each(|gap| self.absorb_gap(gap));
         self.observations.extend(content.observations);
@@ -191,7 +191,8 @@ impl Gathered {
         }
     }
 
-    fn absorb_gap(&mut self, gap: Gap) {
+    /// Adds a loss.
+    pub(super) fn absorb_gap(&mut self, gap: Gap) {
         let key = (gap.source, gap.from_ms, gap.to_ms, gap.reason);
         let declared = self.gaps.entry(key).or_insert((gap.detail, 0));
         declared.1 = plus(declared.1, quantity(gap.amount));

@@ -2,10 +2,10 @@
 
 use crate::{
     domain::{
-        batch::{BatchContent, Frame},
+        batch::{BatchContent, Frame, Gap},
         definition::Opened,
     },
-    store::{Coding, Store, StoreResult, definitions::Of},
+    store::{Coding, Store, StoreResult, calendar::MINUTE_MS, definitions::Of},
 };
 
 use super::{
@@ -13,6 +13,11 @@ use super::{
     dictionary::{Dictionary, News},
     gather::{self, Gathered},
 };
+
+/// Where the loss of a batch that cannot be read was found.
+const GAP_SOURCE: &str = "collector";
+/// Reason of that loss; the labels know it.
+const GAP_REASON: &str = "batch_damaged";
 
 /// What some batches came to.
 #[derive(Default)]
@@ -47,7 +52,7 @@ impl Store {
             let opened = match coding.open(&frame) {
                 Ok(opened) => opened,
                 Err(why) => {
-                    reading.unread.push((head, why));
+                    reading.set_aside(head, &frame, why);
                     continue;
                 }
             };
@@ -57,7 +62,7 @@ impl Store {
             match reading.read(opened, coding, dictionary) {
                 Ok(Read::Whole(content)) => reading.gathered.absorb(&head, *content),
                 Ok(Read::Waits(missing)) => reading.waiting.push((head, missing)),
-                Err(why) => reading.unread.push((head, why)),
+                Err(why) => reading.set_aside(head, &frame, why),
             }
         }
         Ok(reading)
@@ -65,6 +70,19 @@ impl Store {
 }
 
 impl Reading {
+    /// What such a batch counts is missing from its minutes, which is declared.
+    fn set_aside(&mut self, head: Head, frame: &Frame, why: String) {
+        self.gathered.absorb_gap(Gap {
+            source: GAP_SOURCE.to_owned(),
+            from_ms: frame.first_minute.saturating_mul(MINUTE_MS),
+            to_ms: frame.last_minute.saturating_add(1).saturating_mul(MINUTE_MS),
+            reason: GAP_REASON.to_owned(),
+            detail: why.clone(),
+            amount: 1,
+        });
+        self.unread.push((head, why));
+    }
+
     fn read(
         &mut self,
         opened: Opened,

@@ -90,6 +90,9 @@ async fn a_batch_that_cannot_be_read_is_set_aside_and_holds_up_no_other() {
     assert_eq!(kept[0], (1, "not a batch".to_owned(), vec![250]));
     assert!(kept[1].1.contains("does not define"), "{}", kept[1].1);
     assert_eq!(store.pending().await.unwrap(), []);
+    let gaps = store.gaps(&site(), hours(0, 1)).await.unwrap();
+    let gaps: Vec<_> = gaps.iter().map(|gap| (gap.reason.as_str(), gap.amount)).collect();
+    assert_eq!(gaps, [("batch_damaged", 2)], "what is not counted is declared");
 }
 
 #[tokio::test]
@@ -363,7 +366,7 @@ async fn a_batch_whose_ids_are_not_defined_waits_alone_and_is_folded_when_they_a
     assert_eq!(sources(&store).await, [("nginx".to_owned(), 1)]);
     assert_eq!(wanted(&store).await, [7, 300]);
     assert_eq!(store.pending().await.unwrap(), [], "a waiting batch is not looked at again");
-    assert_eq!(store.waiting().await.unwrap(), 2);
+    assert_eq!(store.waiting_of(&site(), &agent()).await.unwrap(), 2);
     // A bundle brings the older batch that defines one of them.
     let older = contents.naming(4, &[(7, "play")], &[7]);
     store.save(&[older]).await.unwrap();
@@ -375,7 +378,10 @@ async fn a_batch_whose_ids_are_not_defined_waits_alone_and_is_folded_when_they_a
     // The agent answers for the other.
     defined(&store, &[(300, "postgres")], &[]).await;
     assert_eq!(contents.fold(&store).await.batches, 1);
-    assert_eq!((wanted(&store).await, store.waiting().await.unwrap()), (vec![], 0));
+    assert_eq!(
+        (wanted(&store).await, store.waiting_of(&site(), &agent()).await.unwrap()),
+        (vec![], 0)
+    );
     assert_eq!(errors_in(&store, hours(0, 1)).await, Some(4));
 }
 
@@ -388,7 +394,10 @@ async fn a_definition_that_stands_in_a_later_batch_of_the_same_fold_wakes_the_ea
     contents.fold(&store).await;
     contents.fold(&store).await;
     assert_eq!(sources(&store).await, [("play".to_owned(), 2)]);
-    assert_eq!((wanted(&store).await, store.waiting().await.unwrap()), (vec![], 0));
+    assert_eq!(
+        (wanted(&store).await, store.waiting_of(&site(), &agent()).await.unwrap()),
+        (vec![], 0)
+    );
 }
 
 #[tokio::test]

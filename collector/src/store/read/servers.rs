@@ -1,8 +1,16 @@
 //! Servers and their newest state; when collectors ran.
 
 use crate::{
-    domain::{AgentId, Epoch, SiteId, period::Period, summary::Server},
-    store::{Store, StoreResult, fold::DatedFacts, value::from_json},
+    domain::{
+        AgentId, Epoch, SiteId,
+        period::Period,
+        summary::{Server, Uncounted},
+    },
+    store::{
+        Store, StoreResult,
+        fold::DatedFacts,
+        value::{from_json, unsigned},
+    },
 };
 
 use super::clipped;
@@ -21,6 +29,24 @@ struct ServerRow {
     clock_offset_ms: i64,
     live: String,
     database_facts: String,
+    waiting: i64,
+    damaged: i64,
+}
+
+/// What is read of a server; its rows of the other tables are few or none.
+macro_rules! select_servers {
+    ($rest:literal) => {
+        concat!(
+            "SELECT site_id, agent_id, version, epoch, boot_id, host, sample, first_seen_ms,
+                 last_seen_ms, clock_offset_ms, live, database_facts,
+                 (SELECT CAST(COUNT(*) AS BIGINT) FROM batch_waiting AS b
+                  WHERE b.site_id = server.site_id AND b.agent_id = server.agent_id) AS waiting,
+                 (SELECT CAST(COUNT(*) AS BIGINT) FROM batch_damaged AS b
+                  WHERE b.site_id = server.site_id AND b.agent_id = server.agent_id) AS damaged
+             FROM server ",
+            $rest
+        )
+    };
 }
 
 impl ServerRow {
@@ -40,6 +66,10 @@ impl ServerRow {
             last_seen_ms: self.last_seen_ms,
             clock_offset_ms: self.clock_offset_ms,
             database_facts: facts.into_iter().map(|(_, facts)| facts).collect(),
+            uncounted: Uncounted {
+                waiting: unsigned(self.waiting),
+                damaged: unsigned(self.damaged),
+            },
         })
     }
 }
@@ -48,21 +78,17 @@ impl Store {
     /// Every server of every site, or of one, with its newest state; by site, then agent.
     pub async fn servers(&self, site: Option<&SiteId>) -> StoreResult<Vec<Server>> {
         let rows: Vec<ServerRow> = match site {
-            None => sqlx::query_as(
-                "SELECT site_id, agent_id, version, epoch, boot_id, host, sample, first_seen_ms,
-                         last_seen_ms, clock_offset_ms, live, database_facts
-                     FROM server ORDER BY site_id, agent_id",
-            )
-            .fetch_all(&self.pool)
-            .await?,
-            Some(site) => sqlx::query_as(
-                "SELECT site_id, agent_id, version, epoch, boot_id, host, sample, first_seen_ms,
-                         last_seen_ms, clock_offset_ms, live, database_facts
-                     FROM server WHERE site_id = $1 ORDER BY agent_id",
-            )
-            .bind(site.0.as_str())
-            .fetch_all(&self.pool)
-            .await?,
+            None => {
+                sqlx::query_as(select_servers!("ORDER BY site_id, agent_id"))
+                    .fetch_all(&self.pool)
+                    .await?
+            }
+            Some(site) => {
+                sqlx::query_as(select_servers!("WHERE site_id = $1 ORDER BY agent_id"))
+                    .bind(site.0.as_str())
+                    .fetch_all(&self.pool)
+                    .await?
+            }
         };
         rows.into_iter().map(ServerRow::read).collect()
     }

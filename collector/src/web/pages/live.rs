@@ -43,6 +43,10 @@ pub struct ServerView {
     pub problems: Vec<(String, String, String)>,
     /// Batches that wait in the agent's spool, and their size.
     pub waiting: Option<(String, String)>,
+    /// Batches that the collector has and that wait for definitions.
+    pub batches_waiting: Option<String>,
+    /// Batches that were set aside as damaged.
+    pub batches_damaged: Option<String>,
     /// Bytes that the agent has sent and received since midnight.
     pub bytes_today: Option<(String, String)>,
     /// The agent's clock is off by this much.
@@ -181,6 +185,8 @@ impl Page<'_> {
                 .map(|p| (p.subject.clone(), p.text.clone(), self.age(p.since_ms)))
                 .collect(),
             waiting,
+            batches_waiting: self.some(server.uncounted.waiting),
+            batches_damaged: self.some(server.uncounted.damaged),
             bytes_today: bytes_today(live, self.format),
             clock_off: (off_ms.abs() > CLOCK_OFF_MS).then(|| self.format.span(off_ms.abs())),
         }
@@ -258,6 +264,10 @@ impl Page<'_> {
             connections_of: format!("{} / {}", sample.connections, sample.connections_max),
             active: self.count(u64::from(sample.connections_active)),
         }
+    }
+
+    fn some(&self, n: u64) -> Option<String> {
+        (n > 0).then(|| self.count(n))
     }
 
     fn count(&self, n: u64) -> String {

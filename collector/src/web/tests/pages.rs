@@ -103,6 +103,23 @@ async fn a_silent_agent_is_neither_up_nor_down_and_its_old_figures_are_marked() 
 }
 
 #[tokio::test]
+async fn batches_that_are_not_counted_are_shown_with_what_becomes_of_them() {
+    let mut browser = Browser::signed_in().await;
+    browser.agent_says(live(check("application", "up", ""))).await;
+    let page = browser.get("/site/gorontalo").await;
+    assert!(!page.contains("data-batches"), "none is the rule");
+    let mut contents = fixtures::Contents::default();
+    let mut junk = contents.naming(1, &[], &[]);
+    junk.frame.data = vec![250];
+    let waiting = contents.naming(2, &[], &[7]);
+    browser.store.save(&[junk, waiting]).await.unwrap();
+    contents.fold(&browser.store).await;
+    let page = browser.get("/site/gorontalo").await;
+    assert!(page.contains("diterima tetapi belum dihitung: 1"), "{}", page.text);
+    assert!(page.contains("tidak terbaca dan tidak dihitung: 1"), "{}", page.text);
+}
+
+#[tokio::test]
 async fn hostile_text_is_shown_and_never_executed() {
     let mut browser = Browser::signed_in().await;
     browser.agent_says(live(check("application", "down", HOSTILE))).await;
