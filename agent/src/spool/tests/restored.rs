@@ -17,6 +17,22 @@ fn judge(spool: &mut Spool, stored: &Ranges, has_positions: bool) -> Verdict {
 }
 
 #[test]
+fn a_collector_that_knows_every_number_leaves_none_to_give_and_none_is_given_twice() {
+    let dir = spool_of(2);
+    for highest in [SEQ_MAX, u64::MAX] {
+        let mut spool = open(dir.path()).spool;
+        let stored = Ranges::from_pairs([(1, highest)]);
+        let known = Known { stored, ..Known::default() };
+        assert_eq!(spool.judge(&known), Verdict::Restored);
+        spool.drop_run(0).unwrap();
+        let refused = append(&mut spool, 3, 10).unwrap_err();
+        assert!(refused.to_string().contains("highest number"), "{refused}");
+        drop(spool);
+        append(&mut open(dir.path()).spool, 3, 10).unwrap();
+    }
+}
+
+#[test]
 fn each_run_numbers_far_beyond_the_one_before() {
     let (dir, spool, seqs) = restored(5, 2);
     assert!(seqs[0] > 5 + 131_072);
