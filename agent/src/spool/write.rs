@@ -77,8 +77,8 @@ impl Spool {
         }
         let (seq, declared_to) = (self.next, self.pending.handed_to());
         if seq > SEQ_MAX {
-            let text = "the collector knows the highest number that a batch can have: look at its store, \
-                        then restart the agent";
+            let text = "all numbers of this spool are used, or the collector says so: deliver what it \
+                        holds, then move it away";
             return Err(AppendError::Encode(io::Error::other(text)));
         }
         let lean = Lean { stored: stored(seq, draft, payload), last_id: self.names.last() };

@@ -18,17 +18,16 @@ fn judge(spool: &mut Spool, stored: &Ranges, has_positions: bool) -> Verdict {
 
 #[test]
 fn a_collector_that_knows_every_number_leaves_none_to_give_and_none_is_given_twice() {
-    let dir = spool_of(2);
     for highest in [SEQ_MAX, u64::MAX] {
-        let mut spool = open(dir.path()).spool;
-        let stored = Ranges::from_pairs([(1, highest)]);
-        let known = Known { stored, ..Known::default() };
-        assert_eq!(spool.judge(&known), Verdict::Restored);
-        spool.drop_run(0).unwrap();
-        let refused = append(&mut spool, 3, 10).unwrap_err();
-        assert!(refused.to_string().contains("highest number"), "{refused}");
-        drop(spool);
-        append(&mut open(dir.path()).spool, 3, 10).unwrap();
+        let dir = spool_of(2);
+        for _ in 0..2 {
+            let mut spool = open(dir.path()).spool;
+            assert_eq!(judge(&mut spool, &stored(highest), false), Verdict::Restored);
+            spool.drop_run(0).unwrap();
+            let refused = append(&mut spool, 3, 10).unwrap_err();
+            assert!(refused.to_string().contains("move it away"), "{refused}");
+            assert_eq!(held(&spool), [1, 2]);
+        }
     }
 }
 
