@@ -1,5 +1,5 @@
 # The commands of this house; each works on a fresh clone with Rust on a Debian-like system.
-.PHONY: help run test check fmt bench build torture
+.PHONY: help run test check fmt bench build torture fuzz
 
 help: ## says what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -36,3 +36,7 @@ torture: ## RUNS=1000 seeded runs through faults of every kind; SEED=n begins wi
 	@scripts/need.sh build torture
 	@scripts/build.sh
 	@target/debug/pantau-torture --runs $(or $(RUNS),1000) --seed $(or $(SEED),0) --jobs $(or $(JOBS),6)
+
+fuzz: ## fuzzes readers of outside bytes (nightly compiler); TARGETS="spool_open tokens" some, EACH=60 seconds each
+	@scripts/need.sh build
+	@SECONDS_EACH=$(or $(EACH),60) scripts/fuzz.sh $(TARGETS)

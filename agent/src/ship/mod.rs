@@ -20,5 +20,8 @@ pub use connect::{Alerts, Connection, Connector, Dialer};
 pub use handshake::Alert;
 pub use link::{Link, LinkEvent, LinkParts};
 pub use meter::Meter;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use wire::fuzzing;
 pub(crate) use wire::printable;
 pub use wire::{Bundle, Greeting, condense, encode, queries};

@@ -9,6 +9,8 @@ mod columns;
 mod condense;
 mod content;
 mod definition;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod live;
 mod messages;
 mod values;

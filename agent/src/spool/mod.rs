@@ -92,6 +92,8 @@ pub use write::AppendError;
 
 /// The segment that is written to is followed by another when it would grow beyond this.
 pub const ACTIVE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Highest number of a batch: the collector keeps numbers as signed 64 bits.
+const SEQ_MAX: u64 = i64::MAX as u64;
 /// Least value of the spool's byte limit that leaves room to work.
 pub const SPOOL_BYTES_MIN: u64 = 256 * 1024;
 

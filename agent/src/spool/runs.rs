@@ -55,9 +55,9 @@ pub(super) fn first_of_run(highest: u64, random: u32) -> u64 {
     }
 }
 
-/// Adds a run to those that wait for a Welcome.
+/// Adds a run to those that wait for a Welcome; none where there are no more numbers.
 pub(super) fn begin(runs: &mut Vec<Run>, run: Run) {
-    if run.before > 0 && runs.len() < RUNS_MAX {
+    if run.before > 0 && run.before < run.first && runs.len() < RUNS_MAX {
         runs.push(run);
     }
 }

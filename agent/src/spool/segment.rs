@@ -187,9 +187,10 @@ pub(super) fn name_of(number: u32) -> String {
     format!("{number:08}.seg")
 }
 
-/// Number of a segment's file; `None` for any other file.
+/// Number of a segment's file; `None` for any other file, and for the last number, which none follows.
 pub(super) fn number_of(name: &str) -> Option<u32> {
-    name.strip_suffix(".seg")?.parse().ok()
+    let number = name.strip_suffix(".seg")?.parse().ok()?;
+    (number < u32::MAX && name_of(number) == name).then_some(number)
 }
 
 pub(super) fn header(epoch: [u8; 16]) -> Vec<u8> {

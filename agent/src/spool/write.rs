@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    ACTIVE_BYTES_MAX, Spool,
+    ACTIVE_BYTES_MAX, SEQ_MAX, Spool,
     names::Names,
     new_epoch, owner,
     record::{
@@ -76,6 +76,11 @@ impl Spool {
             return Err(AppendError::Encode(io::Error::other(text)));
         }
         let (seq, declared_to) = (self.next, self.pending.handed_to());
+        if seq > SEQ_MAX {
+            let text = "all numbers of this spool are used, or the collector says so: deliver what it \
+                        holds, then move it away";
+            return Err(AppendError::Encode(io::Error::other(text)));
+        }
         let lean = Lean { stored: stored(seq, draft, payload), last_id: self.names.last() };
         let tail = Tail { runs: self.runs.clone(), declared_to, resume: draft.resume.clone() };
         let encoded = record::encode(self.epoch, &lean, Some(&tail));

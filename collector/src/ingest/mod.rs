@@ -49,6 +49,9 @@ pub use server::{Services, serve};
 pub use tls::config as tls_config;
 pub use trouble::Trouble;
 pub use wire::Wire;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use wire::fuzzing;
 
 /// What the door asks of the store.
 pub trait Keep: Clone + Send + Sync + 'static {

@@ -501,6 +501,21 @@ fn a_spool_of_another_machine_is_refused_with_what_to_do() {
     assert!(owner::check(&folder, dir.path(), owner::machine("", "db-2")).is_err());
 }
 
+#[test]
+fn files_that_only_look_like_segments_neither_keep_it_from_opening_nor_end_its_numbers() {
+    let dir = spool_of(2);
+    let whole = fs::read(newest_segment(dir.path())).unwrap();
+    for name in ["9.seg", "+0000009.seg", "4294967295.seg", "00000009.segment"] {
+        fs::write(dir.path().join(name), &whole).unwrap();
+    }
+    let mut spool = open(dir.path()).spool;
+    assert_eq!(held(&spool), [1, 2]);
+    // One that does not fit into the segment that is written to begins another.
+    append_all(&mut spool, 3..=5, 200_000);
+    drop(spool);
+    assert_eq!(held(&open(dir.path()).spool).len(), 5);
+}
+
 proptest::proptest! {
     // Each case syncs to disk some twenty times.
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]

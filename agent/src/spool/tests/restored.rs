@@ -17,6 +17,21 @@ fn judge(spool: &mut Spool, stored: &Ranges, has_positions: bool) -> Verdict {
 }
 
 #[test]
+fn a_collector_that_knows_every_number_leaves_none_to_give_and_none_is_given_twice() {
+    for highest in [SEQ_MAX, u64::MAX] {
+        let dir = spool_of(2);
+        for _ in 0..2 {
+            let mut spool = open(dir.path()).spool;
+            assert_eq!(judge(&mut spool, &stored(highest), false), Verdict::Restored);
+            spool.drop_run(0).unwrap();
+            let refused = append(&mut spool, 3, 10).unwrap_err();
+            assert!(refused.to_string().contains("move it away"), "{refused}");
+            assert_eq!(held(&spool), [1, 2]);
+        }
+    }
+}
+
+#[test]
 fn each_run_numbers_far_beyond_the_one_before() {
     let (dir, spool, seqs) = restored(5, 2);
     assert!(seqs[0] > 5 + 131_072);

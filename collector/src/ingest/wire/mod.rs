@@ -7,6 +7,8 @@ mod coding;
 mod columns;
 mod define;
 pub mod enrolment;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod inflate;
 mod lost;
 mod raw;
