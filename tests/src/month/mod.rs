@@ -62,7 +62,7 @@ pub async fn run(minutes: u32, seed: u64) -> Result<Measured> {
     give_all(&scratch, &scratch.join("agent"))?;
     agent.start()?;
     let began = Instant::now();
-    let counted = drained(&collector, &written, minutes).await.with_context(|| agent.printed())?;
+    let counted = drained(&collector, &written, first_of(minutes, now_ms)).await.with_context(|| agent.printed())?;
     let drained_in = began.elapsed();
     agent.program()?.stop().await?;
     Ok(Measured { minutes, filled_in, spool_bytes, batches, drained_in, written, counted })
@@ -100,9 +100,9 @@ fn give_all(scratch: &Scratch, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn drained(collector: &Collector<'_>, written: &Totals, minutes: u32) -> Result<Totals> {
+async fn drained(collector: &Collector<'_>, written: &Totals, first_ms: i64) -> Result<Totals> {
     let until = Instant::now() + DRAIN_MAX;
-    let from = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(i64::from(minutes) + 2);
+    let from = jiff::Timestamp::from_millisecond(first_ms)?;
     loop {
         let counted = ask(collector, &from.to_string())?;
         if counted.calls() >= written.calls() && counted.errors() >= written.errors() {
