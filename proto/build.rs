@@ -6,6 +6,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ["pantau/v1/pantau.proto", "pantau/v1/enrolment.proto", "pantau/v1/bundle.proto"],
         ["proto"],
     )?;
-    tonic_prost_build::configure().build_transport(false).compile_fds(files)?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .codec_path("crate::codec::Weighed")
+        .compile_fds(files)?;
     Ok(())
 }

@@ -5,9 +5,11 @@
 //! the rest of each program speaks its own domain types.
 
 pub mod bundle;
+pub mod codec;
 pub mod limits;
 pub mod sketch;
 pub mod token;
+pub mod weight;
 
 /// Generated from `pantau.v1`; the comments stand in the `.proto`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]

@@ -62,7 +62,9 @@ pub async fn run(minutes: u32, seed: u64) -> Result<Measured> {
     give_all(&scratch, &scratch.join("agent"))?;
     agent.start()?;
     let began = Instant::now();
-    let counted = drained(&collector, &written, first_of(minutes, now_ms)).await.with_context(|| agent.printed())?;
+    let counted = drained(&collector, &written, first_of(minutes, now_ms))
+        .await
+        .with_context(|| agent.printed())?;
     let drained_in = began.elapsed();
     agent.program()?.stop().await?;
     Ok(Measured { minutes, filled_in, spool_bytes, batches, drained_in, written, counted })

@@ -1,9 +1,9 @@
 //! How the store reads what agents encode, without knowing the contract.
 
-use pantau_proto::{limits, v1};
+use pantau_proto::{limits, v1, weight};
 use prost::Message;
 
-use super::{Malformed, define, inflate, raw, resolve, weight};
+use super::{Malformed, define, inflate, raw, resolve};
 use crate::{
     domain::{
         batch::{Frame, SourcePosition},

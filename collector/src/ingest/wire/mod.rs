@@ -17,9 +17,8 @@ mod resolve;
 mod sample;
 pub mod service;
 mod values;
-mod weight;
 
-use pantau_proto::{limits, v1};
+use pantau_proto::{limits, v1, weight::TooHeavy};
 use thiserror::Error;
 
 use super::{live::LiveParts, ranges::SeqRange};
@@ -37,6 +36,12 @@ pub use refusal::{Reason, Refusal};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Malformed(pub String);
+
+impl From<TooHeavy> for Malformed {
+    fn from(why: TooHeavy) -> Malformed {
+        Malformed(why.to_string())
+    }
+}
 
 /// What an agent says.
 #[derive(Clone, Debug)]

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use pantau_proto::{limits, sketch, v1};
+use pantau_proto::{
+    limits, sketch, v1,
+    weight::{self, Kind},
+};
 use prost::Message;
 
 use super::{
@@ -14,7 +17,6 @@ use super::{
     },
     columns, define, inflate,
     values::{Running, Values},
-    weight::{self, Kind},
 };
 use crate::domain::{
     batch::{DatabaseFacts, ErrorCount, Frame, Gap, LineFates, QueryCount},

@@ -84,7 +84,10 @@ fn inbound(
     }))
 }
 
-/// tonic's words for bytes that are no message, and for a message that is too large.
+/// The words for bytes that are no message, and for a message that is too large or too heavy.
 fn is_contract_broken(status: &Status) -> bool {
-    matches!(status.code(), tonic::Code::Internal | tonic::Code::OutOfRange)
+    matches!(
+        status.code(),
+        tonic::Code::Internal | tonic::Code::OutOfRange | tonic::Code::InvalidArgument
+    )
 }
