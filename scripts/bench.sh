@@ -60,6 +60,7 @@ watch() { # watch NAME SOURCES: figures of one agent
         echo "state_dir = \"$home/$name\""
         cat "$2"
     } >"$home/$name.toml"
+    mkdir -p -m 700 "$home/$name"
     token=$(target/debug/pantau-collector --config "$home/collector.toml" token create --site demo --expires 10m --json |
         sed -nE 's/.*"token": *"([^"]+)".*/\1/p')
     target/dist/pantau-agent enroll --collector "$ingest" --token "$token" --config "$home/$name.toml" >"$home/$name.log" 2>&1 ||

@@ -104,7 +104,7 @@ impl Theme {
             | CompressedWhileDown | LinkSwitched | DeletedUnread | InodeReused | OddLines => {
                 writer.rotations(self)
             }
-            AgentRestored | CollectorRestored => writer.restored(self),
+            AgentRestored | CollectorRestored => writer.restored(self, logs),
             SpoolDeleted | BitsFlipped => writer.destroyed(self),
             _ => writer.faults(self),
         }
@@ -302,11 +302,17 @@ impl Writer<'_> {
         self.between(Step::Clock(side, by_s), Step::Clock(side, 0));
     }
 
-    fn restored(&mut self, theme: Theme) {
+    fn restored(&mut self, theme: Theme, logs: &[LogPlan]) {
+        let is_pattern = logs.get(OTHER).is_some_and(|log| log.layout == Layout::Dated);
         let side = if theme == AgentRestored { AGENT } else { COLLECTOR };
         self.pause(0, 1_500);
         self.steps.push(Step::Snapshot(side));
         self.write_all(2);
+        if is_pattern && self.dice.chance(1, 2) {
+            // The copy knows nothing of the next file.
+            self.rotate(OTHER, Rotation::Next);
+            self.write(OTHER, 25);
+        }
         self.pause(500, 2_000);
         self.beside();
         if self.dice.chance(1, 2) {

@@ -1,6 +1,6 @@
 //! The real parts of one run: agent, collector, the link between them, the logs, and what disturbs them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io::ErrorKind, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -255,8 +255,15 @@ impl<'a> World<'a> {
         self.bring_up(side).await
     }
 
+    /// The agent runs: what it makes meanwhile is deleted as well.
     fn delete_spool(&mut self) -> Result<()> {
-        Ok(std::fs::remove_dir_all(self.home(Side::Agent).join("spool"))?)
+        let spool = self.home(Side::Agent).join("spool");
+        loop {
+            match std::fs::remove_dir_all(&spool) {
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+                deleted => return Ok(deleted?),
+            }
+        }
     }
 
     fn flip_bits(&mut self, seed: u64) -> Result<()> {
