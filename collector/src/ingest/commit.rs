@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::{Instant, timeout_at},
 };
 
@@ -59,8 +59,19 @@ pub type Reply = mpsc::OwnedPermit<Outcome>;
 pub struct Closed;
 
 enum Work {
-    Batch { batch: Box<IncomingBatch>, reply: Reply, _room: OwnedSemaphorePermit },
-    Heartbeat { site: SiteId, agent: AgentId, received_ms: i64, live: Box<LiveState> },
+    Batch {
+        batch: Box<IncomingBatch>,
+        reply: Reply,
+        _room: OwnedSemaphorePermit,
+    },
+    Heartbeat {
+        site: SiteId,
+        agent: AgentId,
+        received_ms: i64,
+        live: Box<LiveState>,
+    },
+    /// Dropped when all that was queued before is done.
+    Mark(oneshot::Sender<()>),
 }
 
 /// Where streams put what they receive.
@@ -95,6 +106,15 @@ impl Queue {
         let room = Arc::clone(&self.room).acquire_many_owned(kib).await.map_err(|_| Closed)?;
         let work = Work::Batch { batch: Box::new(batch), reply, _room: room };
         self.work.send(work).await.map_err(|_| Closed)
+    }
+
+    /// Waits until what was queued before is stored or answered.
+    pub async fn settled(&self) -> Result<(), Closed> {
+        let (mark, done) = oneshot::channel();
+        self.work.send(Work::Mark(mark)).await.map_err(|_| Closed)?;
+        // It is dropped, never sent.
+        let _ = done.await;
+        Ok(())
     }
 
     /// Batches that an agent may have under way when so many streams are open.
@@ -145,7 +165,7 @@ impl Committer {
     }
 
     async fn commit<K: Keep>(&mut self, keep: &K, group: Vec<Work>) {
-        let Split { batches, replies, beats } = split(group);
+        let Split { batches, replies, beats, marks } = split(group);
         if !batches.is_empty() {
             let result = keep.save(&batches).await;
             self.batches.note(&result);
@@ -158,6 +178,7 @@ impl Committer {
             let result = keep.heartbeat(&beats).await;
             self.heartbeats.note(&result);
         }
+        drop(marks);
     }
 }
 
@@ -170,10 +191,12 @@ fn fate(result: &StoreResult<Vec<SaveOutcome>>, place: usize) -> Fate {
     }
 }
 
+#[derive(Default)]
 struct Split {
     batches: Vec<IncomingBatch>,
     replies: Vec<Waiting>,
     beats: Vec<(SiteId, AgentId, i64, LiveState)>,
+    marks: Vec<oneshot::Sender<()>>,
 }
 
 /// A batch's memory is given back when its outcome is sent.
@@ -184,7 +207,7 @@ struct Waiting {
 
 /// Batches and who waits for them; of each agent's heartbeats the newest.
 fn split(group: Vec<Work>) -> Split {
-    let mut split = Split { batches: Vec::new(), replies: Vec::new(), beats: Vec::new() };
+    let mut split = Split::default();
     let mut newest = HashMap::new();
     for work in group {
         match work {
@@ -195,6 +218,7 @@ fn split(group: Vec<Work>) -> Split {
             Work::Heartbeat { site, agent, received_ms, live } => {
                 newest.insert((site, agent), (received_ms, live));
             }
+            Work::Mark(mark) => split.marks.push(mark),
         }
     }
     let beats = newest.into_iter();

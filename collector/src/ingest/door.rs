@@ -124,6 +124,10 @@ impl<K: Keep> Door<K> {
         visitor.check(hello)?;
         admit(hello, &self.sites, now_ms)?;
         let turn = self.turn(hello).await?;
+        // What an older stream has sent is stored first: the Welcome says what is, and an agent that was
+        // restored from a copy counts again what it does not say.
+        turn.alone().await;
+        self.queue.settled().await.map_err(|_| Refusal::shutting_down())?;
         let registered = self.keep.register(hello, now_ms).await;
         let registered = registered.map_err(|why| unavailable(hello, "cannot register", &why))?;
         info!(

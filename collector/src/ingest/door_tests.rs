@@ -41,7 +41,8 @@ struct Talk {
 
 impl Talk {
     async fn welcomed(store: &Asked, visitor: Visitor) -> Talk {
-        let (queue, _committer) = queue();
+        let (queue, committer) = queue();
+        tokio::spawn(committer.run(store.clone()));
         let shutdown = CancellationToken::new();
         let door = Door::new(store.clone(), queue, [demo()].into(), now_ms, shutdown);
         let (say, said) = mpsc::channel(16);

@@ -28,10 +28,18 @@ pub struct Floor {
 struct Agent {
     machines: Machines,
     turn: u64,
-    /// Lost by the stream that has the floor when a newer one takes it; `None` when nobody has it.
-    speaker: Option<CancellationToken>,
+    /// The stream that has the floor; `None` when nobody has it.
+    speaker: Option<Speaker>,
     /// When the last stream ended, UTC milliseconds.
     heard_ms: i64,
+}
+
+#[derive(Clone, Default)]
+struct Speaker {
+    /// A newer stream has taken the floor.
+    lost: CancellationToken,
+    /// It says nothing any more.
+    over: CancellationToken,
 }
 
 /// The right to speak for an agent, until it is dropped or a newer stream takes it.
@@ -39,7 +47,9 @@ pub struct Turn {
     floor: Floor,
     key: Key,
     turn: u64,
-    lost: CancellationToken,
+    speaker: Speaker,
+    /// Who had the floor until now.
+    before: Option<Speaker>,
 }
 
 impl Floor {
@@ -74,11 +84,12 @@ impl Floor {
             return None;
         }
         known.turn += 1;
-        let lost = CancellationToken::new();
-        if let Some(older) = known.speaker.replace(lost.clone()) {
-            older.cancel();
+        let speaker = Speaker::default();
+        let before = known.speaker.replace(speaker.clone());
+        if let Some(before) = &before {
+            before.lost.cancel();
         }
-        Some(Turn { floor: self.clone(), key, turn: known.turn, lost })
+        Some(Turn { floor: self.clone(), key, turn: known.turn, speaker, before })
     }
 
     /// Those that do not speak are forgotten when they are too many.
@@ -98,12 +109,20 @@ impl Floor {
 impl Turn {
     /// Returns when a newer stream has taken the floor.
     pub async fn lost(&self) {
-        self.lost.cancelled().await;
+        self.speaker.lost.cancelled().await;
+    }
+
+    /// Returns when the stream that had the floor before says nothing any more.
+    pub async fn alone(&self) {
+        if let Some(before) = &self.before {
+            before.over.cancelled().await;
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        self.speaker.over.cancel();
         let now_ms = (self.floor.clock)();
         let mut agents = self.floor.agents();
         if let Some(known) = agents.get_mut(&self.key).filter(|known| known.turn == self.turn) {
@@ -128,6 +147,20 @@ mod tests {
         Floor::new(|| 1_000)
     }
 
+    #[tokio::test]
+    async fn a_stream_is_alone_once_the_one_before_has_ended() {
+        let floor = floor();
+        let (site, agent) = ids("spse-1");
+        let older = floor.take(&site, &agent, MACHINE).unwrap();
+        older.alone().await;
+        let newer = floor.take(&site, &agent, MACHINE).unwrap();
+        let waiting = tokio::spawn(async move { newer.alone().await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(older);
+        waiting.await.unwrap();
+    }
+
     #[test]
     fn the_newest_stream_of_an_agent_has_the_floor() {
         let floor = floor();
@@ -135,8 +168,8 @@ mod tests {
         let older = floor.take(&site, &agent, MACHINE).unwrap();
         let other = floor.take(&site, &ids("spse-2").1, MACHINE).unwrap();
         let newer = floor.take(&site, &agent, MACHINE).unwrap();
-        assert!(older.lost.is_cancelled());
-        assert!(!newer.lost.is_cancelled() && !other.lost.is_cancelled());
+        assert!(older.speaker.lost.is_cancelled());
+        assert!(!newer.speaker.lost.is_cancelled() && !other.speaker.lost.is_cancelled());
     }
 
     #[test]
@@ -159,9 +192,9 @@ mod tests {
         let _original = floor.take(&site, &agent, MACHINE).unwrap();
         let copy = floor.take(&site, &agent, COPY).unwrap();
         let original = floor.take(&site, &agent, MACHINE).unwrap();
-        assert!(copy.lost.is_cancelled());
+        assert!(copy.speaker.lost.is_cancelled());
         assert!(floor.take(&site, &agent, COPY).is_none());
-        assert!(!original.lost.is_cancelled(), "the original goes on");
+        assert!(!original.speaker.lost.is_cancelled(), "the original goes on");
     }
 
     #[test]
@@ -171,9 +204,9 @@ mod tests {
         floor.remember(&site, &agent, Some(MACHINE));
         let copy = floor.take(&site, &agent, COPY).unwrap();
         let original = floor.take(&site, &agent, MACHINE).unwrap();
-        assert!(copy.lost.is_cancelled());
+        assert!(copy.speaker.lost.is_cancelled());
         assert!(floor.take(&site, &agent, COPY).is_none());
-        assert!(!original.lost.is_cancelled());
+        assert!(!original.speaker.lost.is_cancelled());
         floor.remember(&site, &agent, Some(COPY));
         assert!(floor.take(&site, &agent, COPY).is_none(), "what is known stays");
     }

@@ -357,6 +357,22 @@ async fn a_newer_stream_of_the_same_agent_replaces_the_older() {
 }
 
 #[tokio::test]
+async fn what_an_older_stream_has_sent_is_stored_before_a_newer_one_is_told_what_is() {
+    let collector = Collector::start().await;
+    let (older, _) = collector.welcomed().await;
+    let held = collector.keep.gate.write().await;
+    older.sends(1).await;
+    timeout(PATIENCE, collector.keep.saving.notified()).await.expect("nothing was saved");
+    let mut newer = collector.call().await;
+    newer.say(agent_message::Message::Hello(hello())).await;
+    let too_early = timeout(Duration::from_millis(300), newer.answers.message()).await;
+    assert!(too_early.is_err(), "{too_early:?}");
+    drop(held);
+    let Some(Message::Welcome(welcome)) = newer.hears().await else { panic!("no welcome") };
+    assert_eq!(welcome.stored, [v1::SeqRange { first: 1, last: 1 }]);
+}
+
+#[tokio::test]
 async fn a_store_that_refuses_acknowledges_nothing_and_takes_the_batch_later() {
     let collector = Collector::start().await;
     collector.keep.refuses.store(true, Ordering::SeqCst);
