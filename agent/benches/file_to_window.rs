@@ -15,14 +15,19 @@ use std::{
 use anyhow::{Context, Result, bail};
 use jiff::{Timestamp, tz::TimeZone};
 use pantau_agent::{
-    config::{LogFormat, Start},
+    config::Start,
     domain::{Entry, SourceKey, SourcePosition},
     tail::{Follower, Step, first_progress},
-    understand::LogStream,
     window::Window,
+};
+use pantau_logs::{
+    format::{Format, Layout},
+    parse::{Line, play, postgres},
+    understand::LogStream,
 };
 use tokio::sync::mpsc;
 
+#[path = "../../logs/benches/logs/mod.rs"]
 mod logs;
 
 use logs::Kind;
@@ -97,7 +102,7 @@ fn measure(kind: Kind, path: &Path) -> Result<()> {
     let progress = first_progress(&source, Start::Beginning, &zone, now_ms());
     let window = Window::new(vec![progress.clone()], SAMPLE_INTERVAL_MS);
     let follower = Follower::new(path.to_owned(), progress, Some(Start::Beginning));
-    let stream = LogStream::new(&format(kind), None, zone, None);
+    let stream = LogStream::new(format(kind), &Layout { text: None, zone }, "spse", None);
     let sum = std::thread::scope(|scope| {
         scope.spawn(|| read(follower, stream, out));
         count(window, messages)
@@ -121,16 +126,15 @@ fn read(mut follower: Follower, mut stream: LogStream, out: mpsc::Sender<Entries
         let idle = match follower.step(now_ms) {
             Step::Line { bytes, end, .. } => {
                 unfinished_since = Some(Instant::now());
-                if let Some(entry) = stream.line(bytes, end, now_ms) {
-                    entry.add_to(&mut entries);
-                }
+                let line = Line { bytes, end, now_ms };
+                stream.line(line, |entry| entry.add_to(&mut entries));
                 false
             }
             Step::Event(_) => false,
             Step::Idle => true,
         };
         if idle && unfinished_since.is_some() {
-            entries.extend(stream.finish());
+            stream.finish(|entry| entry.add_to(&mut entries));
         }
         if entries.len() >= ENTRIES_MAX || idle {
             let end = entries.last().map_or(0, |entry| entry.end);
@@ -169,10 +173,10 @@ fn close(window: &mut Window, sum: &mut Sum) {
     }
 }
 
-fn format(kind: Kind) -> LogFormat {
+fn format(kind: Kind) -> &'static Format {
     match kind {
-        Kind::Play | Kind::PlayErrors => LogFormat::Play,
-        Kind::PostgresStderr => LogFormat::PostgresStderr { cluster: "spse".into(), prefix: None },
+        Kind::Play | Kind::PlayErrors => &play::FORMAT,
+        Kind::PostgresStderr => &postgres::stderr::FORMAT,
     }
 }
 

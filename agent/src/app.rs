@@ -12,6 +12,7 @@ mod live;
 mod logs;
 mod restored;
 mod sampling;
+mod statements;
 mod transport;
 
 use std::{

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use pantau_logs::format::Format;
 use toml::de::DeTable;
 
 use crate::domain::{SourceKey, Target};
@@ -214,16 +215,13 @@ pub enum Encoding {
 
 /// How a log is written.
 #[derive(Clone, Debug)]
-pub enum LogFormat {
-    /// PostgreSQL, `log_destination = stderr`.
-    PostgresStderr {
-        /// Key of the cluster that writes it.
-        cluster: SourceKey,
-        /// `log_line_prefix`; `None`: asked from the server, else found from the lines.
-        prefix: Option<String>,
-    },
-    /// Play 1 application log.
-    Play,
+pub struct LogFormat {
+    /// Its format.
+    pub format: &'static Format,
+    /// Key of the cluster that writes it, for the formats of a cluster.
+    pub cluster: Option<SourceKey>,
+    /// Its prefix or pattern; `None`: asked from the server where that can be, else found from the lines.
+    pub layout: Option<String>,
 }
 
 /// From where a file never seen before is counted.

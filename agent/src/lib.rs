@@ -6,16 +6,6 @@ pub mod domain;
 
 pub mod tail;
 
-pub mod parse;
-
-pub mod redact;
-
-pub mod sql;
-
-pub mod group;
-
-pub mod understand;
-
 pub mod sample;
 
 pub mod window;

@@ -323,7 +323,8 @@ impl Counts {
         match entry.event {
             Some(Event::Error(error)) => self.error(error, at),
             Some(Event::Query(query)) => self.logged_query(sketches, &query, at),
-            None => {}
+            // No batch carries these yet.
+            Some(Event::Activity(_) | Event::Request(_)) | None => {}
         }
     }
 

@@ -19,7 +19,7 @@ use super::{
     logs::{LogMessage, Prefixes},
     now_ms, restored,
     sampling::Sample,
-    with_spool,
+    statements, with_spool,
 };
 use crate::{
     config::Settings,
@@ -30,7 +30,6 @@ use crate::{
     sample::postgres::ClusterReport,
     ship::{self, LinkEvent, Meter},
     spool::{Draft, Names, News, Parting, Resume, Spool},
-    understand,
     window::{Closed, Window},
 };
 
@@ -221,7 +220,7 @@ impl Core {
         self.parts.live.set_problems(&format!("cluster.{key}"), problems);
         self.parts.live.set_databases(&samples);
         self.window.add_databases(samples, now_ms);
-        self.window.add_queries(understand::statements(key, statements), now_ms);
+        self.window.add_queries(statements::name(key, statements), now_ms);
         gaps.into_iter().for_each(|gap| self.declare(gap));
         if let Some(facts) = facts {
             self.facts(facts);

@@ -10,6 +10,11 @@ use std::{
     time::Duration,
 };
 
+use pantau_logs::{
+    format::{Layout, LayoutKind},
+    parse::Line,
+    understand::LogStream,
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -19,10 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{LogPlan, now_ms};
 use crate::{
-    config::{LogFormat, LogSettings},
+    config::LogSettings,
     domain::{Entry, Gap, SourceKey, SourcePosition},
     tail::{Backlog, Event, Follower, POLL_INTERVAL, Step, Watch, decode, is_pattern},
-    understand::LogStream,
 };
 
 /// Entries in one message at most.
@@ -72,25 +76,25 @@ pub(super) fn spawn(
     for plan in plans {
         let (prefixes, out, stop) = (prefixes.clone(), out.clone(), stop.clone());
         tasks.spawn(async move {
-            let asked = tokio::select! {
-                prefix = prefix_of(&plan.settings, prefixes) => prefix,
+            let layout = tokio::select! {
+                layout = layout_of(&plan.settings, prefixes) => layout,
                 () = stop.cancelled() => return,
             };
-            follow(plan, asked, out, &stop).await;
+            follow(plan, layout, out, &stop).await;
         });
     }
 }
 
 async fn follow(
     plan: LogPlan,
-    prefix: Option<String>,
+    layout: Option<String>,
     out: mpsc::Sender<LogMessage>,
     stop: &CancellationToken,
 ) {
     let source = plan.settings.key.clone();
     let pulse = Arc::new(Pulse::default());
     let (path, waker_out) = (plan.settings.path.clone(), oneshot::channel());
-    let reading = Reading::new(plan, prefix, out.clone(), pulse.clone());
+    let reading = Reading::new(plan, layout, out.clone(), pulse.clone());
     let thread_stop = stop.clone();
     let (waker_in, waker) = waker_out;
     let mut thread = on_thread(move || {
@@ -175,21 +179,21 @@ async fn tell_of_hangs(source: &SourceKey, pulse: &Pulse, out: &mpsc::Sender<Log
     }
 }
 
-/// The prefix of the settings, else what the server tells in time.
-async fn prefix_of(log: &LogSettings, mut prefixes: watch::Receiver<Prefixes>) -> Option<String> {
-    let LogFormat::PostgresStderr { cluster, prefix } = &log.format else { return None };
-    if prefix.is_some() {
-        return prefix.clone();
+/// The layout of the settings, else what the server tells in time.
+async fn layout_of(log: &LogSettings, mut prefixes: watch::Receiver<Prefixes>) -> Option<String> {
+    if log.format.layout.is_some() || log.format.format.layout != Some(LayoutKind::Prefix) {
+        return log.format.layout.clone();
     }
-    let told = prefixes.wait_for(|prefixes| prefixes.contains_key(&**cluster));
+    let cluster = log.format.cluster.clone()?;
+    let told = prefixes.wait_for(|prefixes| prefixes.contains_key(&*cluster));
     let told = timeout(PREFIX_TIMEOUT, told).await.ok()?.ok()?;
-    told.get(&**cluster).cloned()
+    told.get(&*cluster).cloned()
 }
 
 /// One log on its thread.
 struct Reading {
     settings: LogSettings,
-    prefix: Option<String>,
+    layout: Option<String>,
     not_before_ms: Option<i64>,
     follower: Follower,
     /// By number; a log that is no pattern has one.
@@ -219,7 +223,7 @@ struct Closed;
 impl Reading {
     fn new(
         plan: LogPlan,
-        prefix: Option<String>,
+        layout: Option<String>,
         out: mpsc::Sender<LogMessage>,
         pulse: Arc<Pulse>,
     ) -> Reading {
@@ -228,7 +232,7 @@ impl Reading {
             not_before_ms: progress.not_before_ms,
             follower: Follower::new(settings.path.clone(), progress, start),
             settings,
-            prefix,
+            layout,
             lanes: Vec::new(),
             out,
             pulse,
@@ -339,8 +343,9 @@ impl Reading {
 
     fn lane(&self) -> Lane {
         let LogSettings { format, zone, .. } = &self.settings;
-        let stream =
-            LogStream::new(format, self.prefix.as_deref(), zone.clone(), self.not_before_ms);
+        let layout = Layout { text: self.layout.clone(), zone: zone.clone() };
+        let cluster = format.cluster.as_deref().unwrap_or_default();
+        let stream = LogStream::new(format.format, &layout, cluster, self.not_before_ms);
         Lane { stream, entries: Vec::new(), unfinished_since_ms: None }
     }
 
@@ -377,14 +382,13 @@ impl Reading {
 impl Lane {
     fn line(&mut self, line: &[u8], end: u64, now_ms: i64) {
         self.unfinished_since_ms = Some(now_ms);
-        if let Some(entry) = self.stream.line(line, end, now_ms) {
-            entry.add_to(&mut self.entries);
-        }
+        let line = Line { bytes: line, end, now_ms };
+        self.stream.line(line, |entry| entry.add_to(&mut self.entries));
     }
 
     fn finish(&mut self) {
         self.unfinished_since_ms = None;
-        self.entries.extend(self.stream.finish());
+        self.stream.finish(|entry| entry.add_to(&mut self.entries));
     }
 
     /// A clock set back makes it due.

@@ -6,12 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use pantau_logs::{
+    format::{Layout, LayoutKind},
+    parse::Line,
+    understand::LogStream,
+};
+
 use super::Finding;
 use crate::{
     config::{LogFormat, LogSettings},
     domain::{DatabaseFacts, Fate},
     tail::{decode, discover, is_pattern},
-    understand::LogStream,
 };
 
 /// The end of a log that is tried against its format.
@@ -73,8 +78,9 @@ fn judge(piece: String, path: &Path, tried: Tried) -> Finding {
 }
 
 fn tried(log: &LogSettings, facts: &[DatabaseFacts], text: &[u8], now_ms: i64) -> Tried {
-    let prefix = prefix(&log.format, facts);
-    let mut stream = LogStream::new(&log.format, prefix, log.zone.clone(), None);
+    let text_of_layout = layout(&log.format, facts).map(str::to_owned);
+    let layout = Layout { text: text_of_layout, zone: log.zone.clone() };
+    let mut stream = LogStream::new(log.format.format, &layout, "", None);
     let mut tried = Tried::default();
     let mut end = 0;
     let (mut entries, mut decoded) = (Vec::new(), String::new());
@@ -82,9 +88,10 @@ fn tried(log: &LogSettings, facts: &[DatabaseFacts], text: &[u8], now_ms: i64) -
         end += line.len() as u64;
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = decode(log.encoding, line, &mut decoded);
-        entries.extend(stream.line(line, end, now_ms));
+        let line = Line { bytes: line, end, now_ms };
+        stream.line(line, |entry| entry.add_to(&mut entries));
     }
-    entries.extend(stream.finish());
+    stream.finish(|entry| entry.add_to(&mut entries));
     for entry in entries {
         tried.lines += entry.lines;
         if entry.fate == Fate::Unparsed {
@@ -94,10 +101,14 @@ fn tried(log: &LogSettings, facts: &[DatabaseFacts], text: &[u8], now_ms: i64) -
     tried
 }
 
-fn prefix<'a>(format: &'a LogFormat, facts: &'a [DatabaseFacts]) -> Option<&'a str> {
-    let LogFormat::PostgresStderr { cluster, prefix } = format else { return None };
-    let asked = || facts.iter().find(|facts| *facts.cluster == **cluster);
-    prefix.as_deref().or_else(|| asked().map(|facts| facts.log_line_prefix.as_str()))
+fn layout<'a>(format: &'a LogFormat, facts: &'a [DatabaseFacts]) -> Option<&'a str> {
+    let typed = format.layout.as_deref();
+    if format.format.layout != Some(LayoutKind::Prefix) {
+        return typed;
+    }
+    let cluster = format.cluster.as_deref()?;
+    let asked = || facts.iter().find(|facts| facts.cluster == cluster);
+    typed.or_else(|| asked().map(|facts| facts.log_line_prefix.as_str()))
 }
 
 /// The file itself or, where its name is a pattern, the one written last.
@@ -129,6 +140,8 @@ fn end_of(path: &Path) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use pantau_logs::parse::{play, postgres};
 
     use super::{super::Verdict, *};
 
@@ -179,13 +192,15 @@ mod tests {
             log_line_prefix: "%m [%p] ".to_owned(),
             ..DatabaseFacts::default()
         }];
-        let format = |prefix: Option<&str>| LogFormat::PostgresStderr {
-            cluster: "utama".into(),
-            prefix: prefix.map(str::to_owned),
+        let format = |prefix: Option<&str>| LogFormat {
+            format: &postgres::stderr::FORMAT,
+            cluster: Some("utama".into()),
+            layout: prefix.map(str::to_owned),
         };
-        assert_eq!(prefix(&format(Some("%t ")), &facts), Some("%t "));
-        assert_eq!(prefix(&format(None), &facts), Some("%m [%p] "));
-        assert_eq!(prefix(&format(None), &[]), None);
-        assert_eq!(prefix(&LogFormat::Play, &facts), None);
+        assert_eq!(layout(&format(Some("%t ")), &facts), Some("%t "));
+        assert_eq!(layout(&format(None), &facts), Some("%m [%p] "));
+        assert_eq!(layout(&format(None), &[]), None);
+        let play = LogFormat { format: &play::FORMAT, cluster: None, layout: None };
+        assert_eq!(layout(&play, &facts), None);
     }
 }

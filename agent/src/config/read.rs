@@ -12,6 +12,8 @@ use std::{
 use jiff::tz::TimeZone;
 use pantau_proto::limits;
 
+use pantau_logs::format::{FORMATS, Format, LayoutKind};
+
 use super::{
     ClusterSettings, Encoding, Intervals, LogFormat, LogSettings, Names, ProbeSettings, Settings,
     SpoolSettings, Start, collector,
@@ -57,7 +59,7 @@ pub(super) const FILE_KEYS: &[&str] = &[
     "interval",
 ];
 pub(super) const LOG_KEYS: &[&str] =
-    &["key", "path", "format", "cluster", "prefix", "zone", "start", "encoding"];
+    &["key", "path", "format", "cluster", "prefix", "pattern", "zone", "start", "encoding"];
 pub(super) const CLUSTER_KEYS: &[&str] = &[
     "key",
     "host",
@@ -143,7 +145,7 @@ fn logs(file: &Section, zone: &TimeZone, faults: &mut Faults) -> Vec<LogSettings
         if logs.iter().any(|other| other.key == log.key) {
             faults.add(section.at_key("key"), twice("log", &log.key));
         }
-        if let LogFormat::PostgresStderr { cluster, .. } = &log.format
+        if let Some(cluster) = &log.format.cluster
             && let Some(other) = logs.iter().find(|other| writes(other, cluster))
         {
             faults.add(
@@ -161,7 +163,7 @@ fn logs(file: &Section, zone: &TimeZone, faults: &mut Faults) -> Vec<LogSettings
 }
 
 fn writes(log: &LogSettings, key: &SourceKey) -> bool {
-    matches!(&log.format, LogFormat::PostgresStderr { cluster, .. } if cluster == key)
+    log.format.cluster.as_ref() == Some(key)
 }
 
 fn log(section: &Section, default: &TimeZone, faults: &mut Faults) -> Option<LogSettings> {
@@ -175,30 +177,34 @@ fn log(section: &Section, default: &TimeZone, faults: &mut Faults) -> Option<Log
 }
 
 fn format(section: &Section, faults: &mut Faults) -> Option<LogFormat> {
-    const ALLOWED: &str = "allowed are postgres-stderr and play";
-    let word = section.required("format", ALLOWED, faults)?;
-    match word {
-        "postgres-stderr" => {
-            let why =
-                "the cluster that writes this log; the key of its [[postgres]] where it has one";
-            let cluster = section.required_parsed("cluster", why, faults, key)?;
-            let prefix = section.text("prefix", faults).map(str::to_owned);
-            Some(LogFormat::PostgresStderr { cluster, prefix })
-        }
-        "play" => {
-            for key in ["cluster", "prefix"].into_iter().filter(|key| section.has(key)) {
-                let path = section.path(key);
-                faults.add(
-                    section.at_key(key),
-                    format!("{path}: only for format \"postgres-stderr\""),
-                );
-            }
-            Some(LogFormat::Play)
-        }
-        other => {
-            faults.add(section.at_key("format"), format!("log.format = {other:?}: {ALLOWED}"));
-            None
-        }
+    let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+    let allowed = format!("allowed are {}", names.join(", "));
+    let word = section.required("format", &allowed, faults)?;
+    let Some(format) = Format::named(word) else {
+        faults.add(section.at_key("format"), format!("log.format = {word:?}: {allowed}"));
+        return None;
+    };
+    let layout_key = format.layout.map(layout_key);
+    let unused = |key: &&str| Some(*key) != layout_key && (*key != "cluster" || !format.of_cluster);
+    for key in ["cluster", "prefix", "pattern"].iter().filter(|key| section.has(key) && unused(key))
+    {
+        let path = section.path(key);
+        faults.add(section.at_key(key), format!("{path}: not for format {word:?}"));
+    }
+    let cluster = if format.of_cluster {
+        let why = "the cluster that writes this log; the key of its [[postgres]] where it has one";
+        Some(section.required_parsed("cluster", why, faults, key)?)
+    } else {
+        None
+    };
+    let layout = layout_key.and_then(|key| section.text(key, faults)).map(str::to_owned);
+    Some(LogFormat { format, cluster, layout })
+}
+
+fn layout_key(kind: LayoutKind) -> &'static str {
+    match kind {
+        LayoutKind::Prefix => "prefix",
+        LayoutKind::Pattern => "pattern",
     }
 }
 

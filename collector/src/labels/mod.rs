@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn every_class_of_the_agents_table_has_words() {
-        let table = include_str!("../../../agent/src/group/class.rs");
+        let table = include_str!("../../../logs/src/group/class.rs");
         let names: Vec<_> = table
             .split('"')
             .filter(|text| text.starts_with("database.") || text.starts_with("application."))

@@ -91,6 +91,16 @@ impl Redactor {
         self.by_place(&masked).into_owned()
     }
 
+    /// Literals of SQL replaced since the last [`Redactor::take`].
+    pub(crate) fn sql_literals(&self) -> u64 {
+        self.replaced.sql_literals
+    }
+
+    /// Counts literals of a statement that was replaced before, word for word.
+    pub(crate) fn add_sql_literals(&mut self, count: u64) {
+        self.replaced.sql_literals += count;
+    }
+
     /// Replacements made by each rule since the last call; rules that made none are left out.
     pub fn take(&mut self) -> Vec<(&'static str, u64)> {
         let taken = std::mem::take(&mut self.replaced);

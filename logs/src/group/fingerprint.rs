@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use crate::domain::FINGERPRINT_VERSION;
+use crate::entry::FINGERPRINT_VERSION;
 
 /// XXH3 (64 bits) over version, kind and the canonical parts. Parts are separated, so that moving a
 /// boundary between them changes the result.

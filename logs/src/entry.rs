@@ -2,6 +2,24 @@
 
 use std::sync::Arc;
 
+/// Version of the fingerprint functions together with the rules of normalisation that feed them
+/// (`group`). Counts up with every change after which the same error would get another fingerprint.
+pub const FINGERPRINT_VERSION: u32 = 1;
+
+/// Version of the redaction rules and of the code that applies them (`redact`). Counts up with every
+/// change of what is replaced.
+pub const REDACTION_VERSION: u32 = 1;
+
+/// How every statement of ours to PostgreSQL begins. Its marker names them in the view and the log of
+/// the server, so that neither counts them as the application's.
+pub const OWN_SELECT: &str = "SELECT /* pantau */";
+
+/// Whether `statement` is one of ours. Only its beginning tells: the marker inside a literal would let
+/// whoever fills that literal hide the statement.
+pub fn is_own_statement(statement: &str) -> bool {
+    statement.trim_start().starts_with(OWN_SELECT)
+}
+
 /// When an event happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTime {
@@ -71,6 +89,66 @@ pub enum Event {
     Error(ErrorEvent),
     /// A query with its duration.
     Query(QueryEvent),
+    /// Something the database did.
+    Activity(ActivityEvent),
+    /// A request that was answered.
+    Request(RequestEvent),
+}
+
+/// One thing the database did besides statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivityEvent {
+    /// What it did.
+    pub kind: ActivityKind,
+    /// How much of it, in the unit of its kind.
+    pub amount: u64,
+    /// To what: a relation, a kind of lock; or empty.
+    pub subject: Arc<str>,
+}
+
+/// What a database does besides statements, as far as its log tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActivityKind {
+    /// A session waited for a lock longer than `deadlock_timeout`; microseconds until it got it or gave up.
+    LockWait,
+    /// A temporary file was written; bytes.
+    TemporaryFile,
+    /// A checkpoint was completed; microseconds.
+    Checkpoint,
+    /// A table was vacuumed; microseconds.
+    Vacuum,
+    /// A table was analyzed; microseconds.
+    Analyze,
+    /// A connection was let in; one.
+    Connected,
+    /// A session ended; microseconds that it lasted.
+    Disconnected,
+}
+
+/// One request that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestEvent {
+    /// What was asked for.
+    pub route: Arc<Route>,
+    /// Status of the answer.
+    pub status: u16,
+    /// How long it took, where the log tells.
+    pub duration_us: Option<u64>,
+    /// Bytes of the answer.
+    pub bytes: u64,
+    /// Hash of the client's address and User-Agent, for counting the distinct ones; neither is kept.
+    pub visitor: u64,
+}
+
+/// One kind of request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path without its query, with its variable parts replaced: `/eproc4/lelang/<n>`.
+    pub template: String,
+    /// Key of the business step (`steps`), or empty.
+    pub step: Arc<str>,
 }
 
 /// One occurrence of an error, redacted and grouped.

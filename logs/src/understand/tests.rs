@@ -2,8 +2,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::OWN_SELECT;
-use crate::{domain::Severity, parse::ENTRY_BYTES_MAX};
+use crate::{
+    entry::{OWN_SELECT, Severity},
+    parse::{ENTRY_BYTES_MAX, play, postgres},
+};
 
 const POSTGRES: &str = include_str!("../parse/fixtures/postgresql.log");
 const PLAY: &str = include_str!("../parse/fixtures/spse4.4.log");
@@ -12,33 +14,35 @@ fn now() -> i64 {
     "2026-11-21T08:00:00Z".parse::<Timestamp>().unwrap().as_millisecond()
 }
 
-fn stream(format: &LogFormat) -> LogStream {
-    LogStream::new(format, None, TimeZone::get("Asia/Jakarta").unwrap(), None)
+fn stream(format: &Format) -> LogStream {
+    let zone = TimeZone::get("Asia/Jakarta").unwrap();
+    LogStream::new(format, &Layout { text: None, zone }, cluster(format), None)
 }
 
-fn postgres() -> LogFormat {
-    LogFormat::PostgresStderr { cluster: "spse".into(), prefix: None }
+fn cluster(format: &Format) -> &'static str {
+    if format.of_cluster { "spse" } else { "" }
+}
+
+fn postgres() -> &'static Format {
+    &postgres::stderr::FORMAT
 }
 
 /// Entries of `log` read from `offset` on, by a stream that knows nothing of what was before.
-fn read_from(
-    format: &LogFormat,
-    log: &[u8],
-    offset: u64,
-) -> (Vec<Entry>, Vec<(&'static str, u64)>) {
+fn read_from(format: &Format, log: &[u8], offset: u64) -> (Vec<Entry>, Vec<(&'static str, u64)>) {
     let mut stream = stream(format);
     let mut entries = Vec::new();
     let mut end = offset;
     let rest = log.get(usize::try_from(offset).unwrap()..).unwrap();
     for line in rest.split_inclusive(|byte| *byte == b'\n') {
         end += line.len() as u64;
-        entries.extend(stream.line(line.strip_suffix(b"\n").unwrap_or(line), end, now()));
+        let bytes = line.strip_suffix(b"\n").unwrap_or(line);
+        stream.line(Line { bytes, end, now_ms: now() }, |entry| entries.push(entry));
     }
-    entries.extend(stream.finish());
+    stream.finish(|entry| entries.push(entry));
     (entries, stream.take_redactions())
 }
 
-fn read(format: &LogFormat, log: &str) -> Vec<Entry> {
+fn read(format: &Format, log: &str) -> Vec<Entry> {
     read_from(format, log.as_bytes(), 0).0
 }
 
@@ -56,16 +60,17 @@ fn errors(entries: &[Entry]) -> Vec<&ErrorEvent> {
 
 /// What is counted of an entry.
 fn essence(entry: &Entry) -> (u64, u64, Fate, Option<u64>) {
-    let fingerprint = entry.event.as_ref().map(|event| match event {
-        Event::Error(error) => error.group.fingerprint,
-        Event::Query(query) => query.group.fingerprint,
+    let fingerprint = entry.event.as_ref().and_then(|event| match event {
+        Event::Error(error) => Some(error.group.fingerprint),
+        Event::Query(query) => Some(query.group.fingerprint),
+        Event::Activity(_) | Event::Request(_) => None,
     });
     (entry.lines, entry.end, entry.fate, fingerprint)
 }
 
 #[test]
 fn the_postgresql_fixture_is_understood_to_its_last_line() {
-    let entries = read(&postgres(), POSTGRES);
+    let entries = read(postgres(), POSTGRES);
     let groups: Vec<_> = errors(&entries)
         .iter()
         .map(|error| (error.group.class, error.group.severity, error.group.template.as_str()))
@@ -114,7 +119,7 @@ fn the_postgresql_fixture_is_understood_to_its_last_line() {
 
 #[test]
 fn queries_of_the_log_bear_cluster_and_database() {
-    let entries = read(&postgres(), POSTGRES);
+    let entries = read(postgres(), POSTGRES);
     let queries: Vec<_> = entries
         .iter()
         .filter_map(|entry| match &entry.event {
@@ -141,7 +146,7 @@ fn queries_of_the_log_bear_cluster_and_database() {
 
 #[test]
 fn the_play_fixture_is_understood_to_its_last_line() {
-    let entries = read(&LogFormat::Play, PLAY);
+    let entries = read(&play::FORMAT, PLAY);
     let groups: Vec<_> = errors(&entries)
         .iter()
         .map(|error| {
@@ -188,7 +193,7 @@ fn the_play_fixture_is_understood_to_its_last_line() {
 #[test]
 fn nothing_personal_of_the_fixtures_leaves_the_server() {
     let mut seen = String::new();
-    for (format, log) in [(postgres(), POSTGRES), (LogFormat::Play, PLAY)] {
+    for (format, log) in [(postgres(), POSTGRES), (&play::FORMAT, PLAY)] {
         for error in errors(&read(&format, log)) {
             seen.push_str(&format!(
                 "{}\n{}\n{:?}\n",
@@ -215,36 +220,16 @@ fn nothing_personal_of_the_fixtures_leaves_the_server() {
 #[test]
 fn the_same_statement_has_one_fingerprint_from_the_log_and_from_the_view() {
     let entries = read(
-        &postgres(),
+        postgres(),
         "2026-11-21 14:03:05 WIB [812] epns@epns_prod LOG:  duration: 1.000 ms  execute <unnamed>: SELECT * FROM lelang WHERE lls_id = -7 AND nama IN ('a', 'b') LIMIT 10\n",
     );
     let Some(Event::Query(from_log)) = &entries[0].event else { panic!("{entries:?}") };
-    let delta = |text: &str, calls| StatementDelta {
-        database: "epns_prod".to_owned(),
-        text: text.to_owned(),
-        calls,
-        total_us: 10,
-        rows: 1,
-    };
-    let from_view = statements(
-        "spse",
-        vec![
-            delta("SELECT * FROM lelang WHERE lls_id = $1 AND nama IN ($2, $3) LIMIT $4", 2),
-            delta("SELECT * FROM lelang WHERE lls_id = $1 AND nama IN ($2) LIMIT $3", 3),
-            delta("SELECT 1", 4),
-        ],
+    let from_view = name_statement(
+        &mut Redactor::default(),
+        "SELECT * FROM lelang WHERE lls_id = $1 AND nama IN ($2, $3) LIMIT $4",
     );
-    assert_eq!(from_view.len(), 2);
-    let (group, count) = &from_view[0];
-    assert_eq!(
-        (group.fingerprint, &group.template),
-        (from_log.group.fingerprint, &from_log.group.template)
-    );
-    assert_eq!(
-        (group.source, group.database.as_str()),
-        (QuerySource::StatementsView, "spse/epns_prod")
-    );
-    assert_eq!(*count, QueryCount { calls: 5, total_us: 20, max_us: 0, rows: 2 });
+    assert_eq!(from_view, (from_log.group.fingerprint, from_log.group.template.clone()));
+    assert_eq!(from_log.group.database, "spse/epns_prod");
 }
 
 #[test]
@@ -260,7 +245,7 @@ fn our_own_statements_in_the_log_are_neither_queries_nor_errors() {
          {statement}SELECT '{OWN_SELECT}' FROM pegawai\n"
     );
     let fates: Vec<_> =
-        read(&postgres(), &text).iter().map(|entry| (entry.lines, entry.fate)).collect();
+        read(postgres(), &text).iter().map(|entry| (entry.lines, entry.fate)).collect();
     let own = Fate::Ignored("own statement");
     assert_eq!(fates, [(1, own), (4, own), (1, Fate::Counted), (2, Fate::Counted)]);
 }
@@ -268,34 +253,32 @@ fn our_own_statements_in_the_log_are_neither_queries_nor_errors() {
 #[test]
 fn entries_before_the_start_are_not_counted() {
     let start = "2026-11-21T07:03:06Z".parse::<Timestamp>().unwrap().as_millisecond();
-    let mut stream = LogStream::new(&postgres(), None, TimeZone::UTC, Some(start));
-    stream.line(b"2026-11-21 14:03:05 WIB [1] ERROR:  a", 38, now());
-    let old = stream.line(b"2026-11-21 14:03:06 WIB [1] ERROR:  a", 76, now()).unwrap();
-    assert!(old.fate == Fate::BeforeStart && old.event.is_none());
-    assert_eq!(stream.finish().unwrap().fate, Fate::Counted);
+    let layout = Layout { text: None, zone: TimeZone::UTC };
+    let mut stream = LogStream::new(postgres(), &layout, "spse", Some(start));
+    let mut fates = Vec::new();
+    for (bytes, end) in [
+        (&b"2026-11-21 14:03:05 WIB [1] ERROR:  a"[..], 38),
+        (b"2026-11-21 14:03:06 WIB [1] ERROR:  a", 76),
+    ] {
+        let line = Line { bytes, end, now_ms: now() };
+        stream.line(line, |entry| fates.push((entry.fate, entry.event.is_some())));
+    }
+    stream.finish(|entry| fates.push((entry.fate, entry.event.is_some())));
+    assert_eq!(fates, [(Fate::BeforeStart, false), (Fate::Counted, true)]);
 }
 
 #[test]
 fn one_group_is_held_once_however_often_it_occurs() {
     let entries =
-        read(&postgres(), &"2026-11-21 14:03:05 WIB [1] ERROR:  deadlock detected\n".repeat(3));
+        read(postgres(), &"2026-11-21 14:03:05 WIB [1] ERROR:  deadlock detected\n".repeat(3));
     let errors = errors(&entries);
     assert!(Arc::ptr_eq(&errors[0].group, &errors[2].group));
 }
 
 #[test]
-fn groups_kept_at_hand_are_bounded() {
-    let mut groups = HashMap::new();
-    for key in 0..3 * GROUPS_KEPT_MAX as u64 {
-        kept(&mut groups, key, || key);
-        assert!(groups.len() <= GROUPS_KEPT_MAX);
-    }
-}
-
-#[test]
 fn an_exemplar_keeps_the_contracts_limit() {
     let log = format!("ERROR ~ é{}\n", "é".repeat(ENTRY_BYTES_MAX));
-    let entries = read(&LogFormat::Play, &log);
+    let entries = read(&play::FORMAT, &log);
     assert!(errors(&entries)[0].exemplar.len() <= EXEMPLAR_BYTES_MAX);
 }
 
@@ -364,7 +347,7 @@ const PLACES: &[&str] = &[
 ];
 
 /// What leaves the server of a log, as one text.
-fn what_leaves(format: &LogFormat, log: &str) -> String {
+fn what_leaves(format: &Format, log: &str) -> String {
     let mut seen = String::new();
     for entry in read(format, log) {
         match entry.event {
@@ -377,6 +360,8 @@ fn what_leaves(format: &LogFormat, log: &str) -> String {
                 ));
             }
             Some(Event::Query(query)) => seen.push_str(&query.group.template),
+            Some(Event::Activity(activity)) => seen.push_str(&activity.subject),
+            Some(Event::Request(request)) => seen.push_str(&request.route.template),
             None => {}
         }
     }
@@ -384,15 +369,15 @@ fn what_leaves(format: &LogFormat, log: &str) -> String {
 }
 
 /// A text planted wherever the two formats carry text.
-fn logs_with(planted: &str) -> Vec<(LogFormat, String)> {
+fn logs_with(planted: &str) -> Vec<(&'static Format, String)> {
     let head = "2026-11-21 14:03:05 WIB [812] epns@epns_prod";
     let further = |label: &str| format!("{head} ERROR:  gagal\n{head} {label}:  {planted}\n");
     let mut logs = vec![
         (postgres(), format!("{head} ERROR:  {planted}\n")),
         (postgres(), format!("{head} WARNING:  a\n\t{planted}\n")),
-        (LogFormat::Play, format!("ERROR ~ {planted}\n")),
+        (&play::FORMAT, format!("ERROR ~ {planted}\n")),
         (
-            LogFormat::Play,
+            &play::FORMAT,
             format!(
                 "WARN ~ \n\n@6f02fa9dd\n{planted}\n\njava.lang.Error: {planted}\n\tat a.B.c(D.java:1)\nCaused by: x.Y.ZException: {planted}\n\tat a.B.c(D.java:1)\n"
             ),
@@ -420,7 +405,7 @@ fn secrets_of_every_shape_are_found_in_every_place() {
 
 #[test]
 fn the_bytes_of_one_log_give_the_same_counts_from_every_entry_on() {
-    for (format, log) in [(postgres(), POSTGRES), (LogFormat::Play, PLAY)] {
+    for (format, log) in [(postgres(), POSTGRES), (&play::FORMAT, PLAY)] {
         let whole = read(&format, log);
         for (index, entry) in whole.iter().enumerate() {
             let (rest, _) = read_from(&format, log.as_bytes(), entry.end);
@@ -435,7 +420,7 @@ proptest! {
 
     #[test]
     fn every_line_has_exactly_one_fate(log in log(), play in any::<bool>()) {
-        let format = if play { LogFormat::Play } else { postgres() };
+        let format = if play { &play::FORMAT } else { postgres() };
         let (entries, _) = read_from(&format, &log, 0);
         let lines = log.iter().filter(|byte| **byte == b'\n').count() as u64;
         prop_assert_eq!(entries.iter().map(|entry| entry.lines).sum::<u64>(), lines);
@@ -449,7 +434,7 @@ proptest! {
     fn reading_resumes_after_any_entry_as_if_it_had_not_stopped(
         log in log(), play in any::<bool>(), at in any::<prop::sample::Index>()
     ) {
-        let format = if play { LogFormat::Play } else { postgres() };
+        let format = if play { &play::FORMAT } else { postgres() };
         let (whole, _) = read_from(&format, &log, 0);
         prop_assume!(!whole.is_empty());
         let stop = at.index(whole.len());

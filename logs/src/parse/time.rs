@@ -6,7 +6,7 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-use crate::domain::EventTime;
+use crate::entry::EventTime;
 
 /// A line may be stamped a little later than the moment at which the agent believes to read it: such a
 /// time of day is now, not yesterday.
@@ -203,6 +203,72 @@ impl Zone {
     }
 }
 
+/// Reads `2026-11-21 14:03:05.123 WIB` and seconds since 1970. Lines of one second follow each other: what
+/// was made of the last one is kept.
+#[derive(Debug)]
+pub struct Clock {
+    zone: TimeZone,
+    /// Date and time of day, and zone, as written.
+    second: Vec<u8>,
+    name: Vec<u8>,
+    known: Option<EventTime>,
+}
+
+impl Clock {
+    /// Nothing kept yet.
+    pub fn new(zone: TimeZone) -> Clock {
+        Clock { zone, second: Vec::new(), name: Vec::new(), known: None }
+    }
+
+    /// The moment that a whole text names.
+    pub fn read(&mut self, text: &[u8]) -> Option<EventTime> {
+        if text.get(4) != Some(&b'-') {
+            return epoch(text);
+        }
+        let (second, rest) = text.split_at_checked(SECOND_BYTES)?;
+        let (ms, name) = fraction_ms(rest)?;
+        if second != self.second || name != self.name {
+            self.known = self.whole_second(second, name);
+            self.second = second.to_vec();
+            self.name = name.to_vec();
+        }
+        self.known.map(|at| EventTime { ms: at.ms + ms, ..at })
+    }
+
+    fn whole_second(&self, second: &[u8], name: &[u8]) -> Option<EventTime> {
+        let mut cursor = Cursor::new(second);
+        let date = cursor.iso_date()?;
+        cursor.any_of(b" T")?;
+        let local = date.to_datetime(cursor.time_of_day(false)?);
+        with_zone(local, std::str::from_utf8(name).ok()?, &self.zone)
+    }
+}
+
+/// Length of `2026-11-21 14:03:05`.
+const SECOND_BYTES: usize = 19;
+
+/// Milliseconds of `.123456`, and the zone after it.
+fn fraction_ms(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some(digits) = text.strip_prefix(b".").or_else(|| text.strip_prefix(b",")) else {
+        return Some((0, text.trim_ascii()));
+    };
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at_checked(length)?;
+    let digit = |place: usize| digits.get(place).map_or(0, |byte| i64::from(byte - b'0'));
+    Some((digit(0) * 100 + digit(1) * 10 + digit(2), rest.trim_ascii()))
+}
+
+/// Seconds since 1970, with a fraction.
+fn epoch(text: &[u8]) -> Option<EventTime> {
+    let whole = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (seconds, fraction) = text.split_at_checked(whole)?;
+    let (ms, rest) = fraction_ms(fraction)?;
+    let seconds = std::str::from_utf8(seconds).ok()?.parse::<i64>().ok()?;
+    let ms = seconds.checked_mul(1_000)?.checked_add(ms)?;
+    let valid = rest.is_empty() && Timestamp::from_millisecond(ms).is_ok();
+    valid.then_some(EventTime { ms, estimated: false })
+}
+
 /// A local time of a zone. A time that the clock shows twice is the first of the two.
 fn in_zone(local: DateTime, zone: &TimeZone) -> Option<i64> {
     zone.to_ambiguous_timestamp(local).compatible().ok().map(Timestamp::as_millisecond)
@@ -316,6 +382,23 @@ mod tests {
                 let local = around + jiff::Span::new().milliseconds(half_seconds * 500);
                 assert_eq!(kept.ms_of(local), in_zone(local, &zone), "{local}");
             }
+        }
+    }
+
+    #[test]
+    fn a_clock_reads_the_same_whatever_it_read_before() {
+        let mut clock = Clock::new(wita());
+        for (text, expected) in [
+            ("2026-11-21 14:03:05.123 WIB", Some("2026-11-21T07:03:05.123Z")),
+            ("2026-11-21 14:03:05.9 WIB", Some("2026-11-21T07:03:05.9Z")),
+            ("2026-11-21 14:03:05.123", Some("2026-11-21T06:03:05.123Z")),
+            ("2026-11-21 14:03:05+08", Some("2026-11-21T06:03:05Z")),
+            ("2026-13-21 14:03:05 WIB", None),
+            ("1795244585.123456", Some("2026-11-21T07:03:05.123Z")),
+            ("", None),
+        ] {
+            let expected = expected.map(|text| EventTime { ms: utc(text), estimated: false });
+            assert_eq!(clock.read(text.as_bytes()), expected, "{text}");
         }
     }
 

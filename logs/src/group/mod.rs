@@ -1,7 +1,7 @@
 //! Normalises and fingerprints: one error, one query, one name in the whole country. Everything here is a
 //! pure function of text that is already redacted.
 
-use crate::domain::{ErrorGroup, Origin, QueryGroup, QuerySource, Severity};
+use crate::entry::{ErrorGroup, Origin, QueryGroup, QuerySource, Severity};
 
 mod class;
 mod fingerprint;

@@ -1,7 +1,7 @@
 //! The table of error classes. SQLSTATE decides first, then the exception's class, then the message,
 //! because messages may be translated. The first row that fits wins.
 
-use crate::domain::Origin;
+use crate::entry::Origin;
 
 /// What is known of an error when it is classified.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,12 @@
-//! Lines in memory to counted entries, per format: `cargo bench -p pantau-agent --bench understand`.
+//! Lines in memory to counted entries, per format: `cargo bench -p pantau-logs --bench understand`.
 
 use divan::{Bencher, black_box, counter::BytesCount};
 use jiff::tz::TimeZone;
-use pantau_agent::{config::LogFormat, understand::LogStream};
+use pantau_logs::{
+    format::{Format, Layout},
+    parse::{Line, play, postgres},
+    understand::LogStream,
+};
 
 mod logs;
 
@@ -36,14 +40,15 @@ fn understand(bencher: Bencher<'_, '_>, kind: Kind) {
     let mut log = Vec::new();
     let _ = logs::write(kind, BYTES, &mut log);
     bencher.counter(BytesCount::new(log.len())).bench(|| {
-        let mut stream = LogStream::new(&format(kind), None, zone(), None);
+        let layout = Layout { text: None, zone: zone() };
+        let mut stream = LogStream::new(format(kind), &layout, "spse", None);
         let mut end = 0;
         for line in log.split_inclusive(|byte| *byte == b'\n') {
             end += line.len() as u64;
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            black_box(stream.line(line, end, NOW_MS));
+            let bytes = line.strip_suffix(b"\n").unwrap_or(line);
+            stream.line(Line { bytes, end, now_ms: NOW_MS }, |entry| drop(black_box(entry)));
         }
-        black_box(stream.finish());
+        stream.finish(|entry| drop(black_box(entry)));
     });
 }
 
@@ -51,9 +56,9 @@ fn zone() -> TimeZone {
     TimeZone::get("Asia/Jakarta").unwrap_or(TimeZone::UTC)
 }
 
-fn format(kind: Kind) -> LogFormat {
+fn format(kind: Kind) -> &'static Format {
     match kind {
-        Kind::Play | Kind::PlayErrors => LogFormat::Play,
-        Kind::PostgresStderr => LogFormat::PostgresStderr { cluster: "spse".into(), prefix: None },
+        Kind::Play | Kind::PlayErrors => &play::FORMAT,
+        Kind::PostgresStderr => &postgres::stderr::FORMAT,
     }
 }

@@ -39,7 +39,7 @@ pub const LABELS: &[(&str, Label)] = &[
     ("LOG", Label::Log), ("ERROR", Label::Error), ("DETAIL", Label::Detail), ("STATEMENT", Label::Statement),
     ("HINT", Label::Hint), ("CONTEXT", Label::Context), ("QUERY", Label::Query), ("LOCATION", Label::Location),
     ("FATAL", Label::Fatal), ("PANIC", Label::Panic), ("WARNING", Label::Warning), ("NOTICE", Label::Notice),
-    ("INFO", Label::Info), ("DEBUG[1-5]?", Label::Debug), ("BACKTRACE", Label::Location),
+    ("INFO", Label::Info), ("DEBUG", Label::Debug), ("BACKTRACE", Label::Location),
     ("GALAT", Label::Error), ("KESALAHAN", Label::Error), ("PANIK", Label::Panic), ("PERINGATAN", Label::Warning),
     ("CATATAN", Label::Log), ("PEMBERITAHUAN", Label::Notice), ("INFORMASI", Label::Info), ("RINCIAN", Label::Detail),
     ("PETUNJUK", Label::Hint), ("KONTEKS", Label::Context), ("PERNYATAAN", Label::Statement), ("KUERI", Label::Query),
@@ -47,11 +47,12 @@ pub const LABELS: &[(&str, Label)] = &[
 ];
 
 impl Label {
-    /// The label a word stands for.
+    /// The label a word stands for. `DEBUG` may bear its level.
     pub fn of(word: &[u8]) -> Option<Label> {
-        if word.starts_with(b"DEBUG") {
-            return Some(Label::Debug);
-        }
+        let word = match word {
+            [debug @ .., b'1'..=b'5'] => debug,
+            word => word,
+        };
         LABELS.iter().find(|(known, _)| known.as_bytes() == word).map(|(_, label)| *label)
     }
 
@@ -62,6 +63,25 @@ impl Label {
     }
 }
 
+/// The label that ends at `end`, and where it begins; nothing else may be joined to it.
+pub fn label_before(line: &[u8], end: usize) -> Option<(usize, Label)> {
+    let before = line.get(..end)?;
+    let is_word = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let begin = before.iter().rposition(|byte| !is_word(byte)).map_or(0, |at| at + 1);
+    let joined =
+        begin > 0 && matches!(before.get(begin - 1), Some(b'a'..=b'z' | b'_' | b'0'..=b'9'));
+    let label = Label::of(before.get(begin..)?).filter(|_| !joined)?;
+    Some((begin, label))
+}
+
+/// The label that begins at `at`, and where the message after it begins.
+pub fn label_at(line: &[u8], at: usize) -> Option<(Label, usize)> {
+    let rest = line.get(at..)?;
+    let word = rest.iter().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit()).count();
+    rest.get(word..)?.starts_with(b":  ").then_some(())?;
+    Some((Label::of(rest.get(..word)?)?, at + word + 3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,7 +89,7 @@ mod tests {
     #[test]
     fn every_word_is_found_again() {
         for (word, label) in LABELS {
-            assert_eq!(Label::of(word.trim_end_matches("[1-5]?").as_bytes()), Some(*label));
+            assert_eq!(Label::of(word.as_bytes()), Some(*label));
         }
         assert_eq!(Label::of(b"DEBUG3"), Some(Label::Debug));
     }

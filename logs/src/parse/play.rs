@@ -1,39 +1,48 @@
 //! Play 1 application log (log4j and log4j2). An entry is a header `LEVEL ~ message`, with or without a
 //! time before it, and everything up to the next header.
 
-use jiff::{civil::Time, tz::TimeZone};
+use jiff::civil::Time;
 
 use super::{
-    ApplicationFailure, CONTINUATION, Extent, Parsed, Said, clean, estimate, keep,
+    ApplicationFailure, CONTINUATION, Extent, Fit, Line, Out, Parser, Said, clean, estimate, keep,
     time::{Cursor, Zone},
 };
-use crate::domain::{EventTime, Severity};
+use crate::{
+    entry::{EventTime, Severity},
+    format::{Format, Layout as Written},
+};
+
+/// See the module.
+pub const FORMAT: Format = Format {
+    name: "play",
+    about: "Play 1 application (SPSE 4), log4j or log4j2 in the layouts LEVEL ~ message",
+    layout: None,
+    of_cluster: false,
+    // A time of day gets its date from the entries before it.
+    in_pieces: false,
+    open: |layout| Box::new(Play::new(layout)),
+};
 
 /// Error ids kept of one entry; an entry has one, nested causes rarely a second.
 const ERROR_IDS_MAX: usize = 16;
 
 /// The reader of one log.
 #[derive(Debug)]
-pub struct Play {
+struct Play {
     zone: Zone,
-    open: Option<Open>,
+    open: Option<(Extent, Body)>,
+    /// Time and level of the open entry.
+    head: Vec<u8>,
+    /// Its message and what follows.
+    block: Vec<u8>,
+    kept: usize,
     neighbour: Option<EventTime>,
 }
 
-#[derive(Debug)]
-struct Open {
-    extent: Extent,
-    body: Body,
-}
-
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    Failure {
-        severity: Severity,
-        head: Vec<u8>,
-        block: Vec<u8>,
-        kept: usize,
-    },
+    /// Its texts are in the buffers.
+    Failure(Severity),
     /// Of no interest, by the named rule.
     Ignored(&'static str),
     /// Lines of an entry whose beginning was not read.
@@ -89,36 +98,41 @@ const TIMED: &[Layout] = &[
 const UNTIMED: &[Layout] = &[|_| Some(Stamp::None)];
 
 impl Play {
-    /// `zone`: of the times, which carry none.
-    pub fn new(zone: TimeZone) -> Play {
-        Play { zone: Zone::new(zone), open: None, neighbour: None }
+    fn new(written: &Written) -> Play {
+        Play {
+            zone: Zone::new(written.zone.clone()),
+            open: None,
+            head: Vec::new(),
+            block: Vec::new(),
+            kept: 0,
+            neighbour: None,
+        }
     }
 
-    /// As [`super::Parser::line`].
-    pub fn line(&mut self, bytes: &[u8], end: u64, now_ms: i64) -> Option<Parsed> {
-        let Some((stamp, level, message)) = header(bytes) else {
-            return self.further(bytes, end);
-        };
-        let at = self.time(stamp, now_ms);
-        let body = match level {
-            Ok(severity) => {
-                let head = bytes.strip_suffix(message).unwrap_or_default().to_vec();
-                let (mut block, mut kept) = (Vec::new(), 0);
-                keep(&mut block, &mut kept, message);
-                Body::Failure { severity, head, block, kept }
-            }
-            Err(rule) => Body::Ignored(rule),
-        };
-        self.begin(Open { extent: Extent::new(end, Some(at)), body })
+    fn begin(&mut self, extent: Extent, body: Body, out: &mut Out<'_>) {
+        self.close(out);
+        self.open = Some((extent, body));
     }
 
-    /// As [`super::Parser::finish`].
-    pub fn finish(&mut self) -> Option<Parsed> {
-        self.open.take().map(Open::close)
+    fn close(&mut self, out: &mut Out<'_>) {
+        let Some((extent, body)) = self.open.take() else { return };
+        out(extent.parsed(match body {
+            Body::Failure(severity) => self.failure(severity),
+            Body::Ignored(rule) => Said::Ignored(rule),
+            Body::Stray => Said::Ignored(CONTINUATION),
+            Body::Unparsed => Said::Unparsed,
+        }));
     }
 
-    fn begin(&mut self, open: Open) -> Option<Parsed> {
-        self.open.replace(open).map(Open::close)
+    fn failure(&self, severity: Severity) -> Said<'_> {
+        let block = clean(&self.block);
+        let error_ids = error_ids(&block);
+        Said::Application(ApplicationFailure {
+            severity,
+            head: clean(&self.head),
+            block,
+            error_ids,
+        })
     }
 
     fn time(&mut self, stamp: Stamp, now_ms: i64) -> EventTime {
@@ -136,47 +150,64 @@ impl Play {
 
     /// A line without header belongs to the entry before it. Where there is none, what looks like the rest
     /// of an entry is told apart from what is no Play log at all.
-    fn further(&mut self, bytes: &[u8], end: u64) -> Option<Parsed> {
+    fn further(&mut self, bytes: &[u8], end: u64, out: &mut Out<'_>) {
         let rest_of_entry = looks_like_rest(bytes);
-        if let Some(Open { extent, body }) = &mut self.open {
+        if let Some((extent, body)) = &mut self.open {
             let belongs = match body {
-                Body::Failure { .. } | Body::Ignored(_) => true,
+                Body::Failure(_) | Body::Ignored(_) => true,
                 Body::Stray => rest_of_entry,
                 Body::Unparsed => !rest_of_entry,
             };
             if belongs && extent.grow(end) {
-                if let Body::Failure { block, kept, .. } = body {
-                    keep(block, kept, b"\n");
-                    keep(block, kept, bytes);
+                if let Body::Failure(_) = body {
+                    keep(&mut self.block, &mut self.kept, b"\n");
+                    keep(&mut self.block, &mut self.kept, bytes);
                 }
-                return None;
+                return;
             }
         }
         let body = if rest_of_entry { Body::Stray } else { Body::Unparsed };
-        self.begin(Open { extent: Extent::new(end, None), body })
+        self.begin(Extent::new(end, None), body, out);
+    }
+
+    fn hold(&mut self, line: &[u8], message: &[u8]) {
+        self.head.clear();
+        self.head.extend_from_slice(line.strip_suffix(message).unwrap_or_default());
+        self.block.clear();
+        self.kept = 0;
+        keep(&mut self.block, &mut self.kept, message);
     }
 }
 
-impl Open {
-    fn close(self) -> Parsed {
-        let said = match self.body {
-            Body::Failure { severity, head, block, .. } => said(severity, head, block),
-            Body::Ignored(rule) => Said::Ignored(rule),
-            Body::Stray => Said::Ignored(CONTINUATION),
-            Body::Unparsed => Said::Unparsed,
+impl Parser for Play {
+    fn line(&mut self, line: Line<'_>, out: &mut Out<'_>) {
+        let Line { bytes, end, now_ms } = line;
+        let Some((stamp, level, message)) = header(bytes) else {
+            return self.further(bytes, end, out);
         };
-        self.extent.parsed(said)
+        self.close(out);
+        let at = self.time(stamp, now_ms);
+        let body = match level {
+            Ok(severity) => {
+                self.hold(bytes, message);
+                Body::Failure(severity)
+            }
+            Err(rule) => Body::Ignored(rule),
+        };
+        self.open = Some((Extent::new(end, Some(at)), body));
     }
-}
 
-fn said(severity: Severity, head: Vec<u8>, block: Vec<u8>) -> Said {
-    let block = clean(block);
-    Said::Application(ApplicationFailure {
-        severity,
-        head: clean(head),
-        error_ids: error_ids(&block),
-        block,
-    })
+    fn finish(&mut self, out: &mut Out<'_>) {
+        self.close(out);
+    }
+
+    fn fit(&self, bytes: &[u8]) -> Fit {
+        match header(bytes) {
+            Some(_) => Fit::Begins,
+            None if looks_like_rest(bytes) => Fit::Belongs,
+            None => Fit::Foreign,
+        }
+    }
 }
 
 /// Time, level and message of a header line.
@@ -215,26 +246,19 @@ fn error_ids(block: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use jiff::{Timestamp, tz::TimeZone};
 
     use super::{
-        super::{ENTRY_BYTES_MAX, ENTRY_LINES_MAX},
+        super::{ENTRY_BYTES_MAX, ENTRY_LINES_MAX, Parsed, samples::read_in},
         *,
     };
 
     const NOW: &str = "2026-11-21T07:00:00Z";
 
-    fn parse(log: &str) -> Vec<Parsed> {
+    fn parse(log: &str) -> Vec<Parsed<'static>> {
         let now = NOW.parse::<Timestamp>().unwrap().as_millisecond();
-        let mut parser = Play::new(TimeZone::get("Asia/Jakarta").unwrap());
-        let mut end = 0;
-        let mut parsed = Vec::new();
-        for line in log.split_inclusive('\n') {
-            end += line.len() as u64;
-            parsed.extend(parser.line(line.trim_end_matches('\n').as_bytes(), end, now));
-        }
-        parsed.extend(parser.finish());
-        parsed
+        let zone = TimeZone::get("Asia/Jakarta").unwrap();
+        read_in(&FORMAT, None, zone, log.as_bytes(), now)
     }
 
     #[test]

@@ -1,0 +1,69 @@
+//! The formats of logs: each file of `parse/` that reads one registers it here.
+
+use jiff::tz::TimeZone;
+
+use crate::parse::{Parser, play, postgres};
+
+/// One format, as the file that reads it registers it.
+#[derive(Debug)]
+pub struct Format {
+    /// Its name in settings and on the command line.
+    pub name: &'static str,
+    /// Who writes such a log; one line for people.
+    pub about: &'static str,
+    /// What is known of it besides its name.
+    pub layout: Option<LayoutKind>,
+    /// Whether it is the log of a database cluster: its queries are named by the cluster's key.
+    pub of_cluster: bool,
+    /// Whether the entries of a piece of the file that begins at an entry are the same as in the whole
+    /// file: such a log is read in pieces side by side.
+    pub in_pieces: bool,
+    /// Its reader.
+    pub open: fn(&Layout) -> Box<dyn Parser>,
+}
+
+/// What a layout is called where it is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutKind {
+    /// `log_line_prefix` of PostgreSQL.
+    Prefix,
+    /// Pattern of log4j, logback, nginx or Apache.
+    Pattern,
+}
+
+/// How a log of some format is written in particular.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Its prefix or pattern, where it is known.
+    pub text: Option<String>,
+    /// Zone of times that carry none.
+    pub zone: TimeZone,
+}
+
+/// All formats, the most particular first.
+pub const FORMATS: &[&Format] = &[&postgres::stderr::FORMAT, &play::FORMAT];
+
+impl Format {
+    /// The format of a name.
+    pub fn named(name: &str) -> Option<&'static Format> {
+        FORMATS.iter().copied().find(|format| format.name == name)
+    }
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Format) -> bool {
+        self.name == other.name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_is_found_by_its_name_and_names_differ() {
+        for format in FORMATS {
+            assert_eq!(Format::named(format.name), Some(*format));
+        }
+    }
+}

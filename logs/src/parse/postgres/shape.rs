@@ -1,0 +1,109 @@
+//! The head of a line whose `log_line_prefix` nobody told: what stands in it is known by its shape. Reads
+//! the same from the prefixes met in the field as a prefix that is known does.
+
+use memchr::{memchr, memmem};
+
+use super::{
+    label::{Label, label_before},
+    prefix::{HEAD_BYTES_MAX, time_length},
+    record::{Head, is_sqlstate},
+};
+
+/// Head, label and message of a line.
+pub fn head(line: &[u8]) -> Option<(Head<'_>, Label, &[u8])> {
+    let within = line.get(..HEAD_BYTES_MAX).unwrap_or(line);
+    let (at, label, message) = label(within)?;
+    let before = line.get(..at)?;
+    let head = if before.is_empty() { Head::default() } else { read(before)? };
+    Some((head, label, line.get(message..)?))
+}
+
+/// Between label and message stand two spaces in every version and language; other programs' `ERROR: ` has
+/// one.
+fn label(line: &[u8]) -> Option<(usize, Label, usize)> {
+    let mut from = 0;
+    while let Some(at) = memmem::find(line.get(from..)?, b":  ").map(|at| from + at) {
+        if let Some((begin, label)) = label_before(line, at) {
+            return Some((begin, label, at + 3));
+        }
+        from = at + 3;
+    }
+    None
+}
+
+/// A head begins with a time, a process id, or a mark before one of them; else it is the output of some
+/// other program.
+fn read(head: &[u8]) -> Option<Head<'_>> {
+    let begin = head.iter().position(|byte| !matches!(byte, b'<' | b'[' | b'(' | b' '))?;
+    let rest = head.get(begin..)?;
+    let time = rest.get(..time_length(rest)).filter(|time| !time.is_empty());
+    let epoch = rest.get(..rest.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count());
+    let time = time.or(epoch.filter(|digits| digits.len() >= 10)).unwrap_or_default();
+    let after = rest.get(time.len()..)?;
+    let session = session(if time.is_empty() { head } else { after });
+    if time.is_empty() && session.is_empty() {
+        return None;
+    }
+    let (database, application) = names(after);
+    Some(Head { time, session, database, application, sqlstate: sqlstate(after) })
+}
+
+/// Digits between brackets, before a line number if there is one: `[812]`, `[812-1]`.
+fn session(head: &[u8]) -> &[u8] {
+    let mut rest = head;
+    while let Some(at) = memchr(b'[', rest) {
+        rest = rest.get(at + 1..).unwrap_or_default();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits > 0 && matches!(rest.get(digits), Some(b']' | b'-')) {
+            return rest.get(..digits).unwrap_or_default();
+        }
+    }
+    &[]
+}
+
+/// Database and application: `db=…,app=…`, or `user@database/application`.
+fn names(head: &[u8]) -> (&[u8], &[u8]) {
+    if let Some(at) = memmem::find(head, b"db=") {
+        let rest = head.get(at + 3..).unwrap_or_default();
+        let database = until(rest, b", ]:");
+        let application = memmem::find(rest, b"app=")
+            .and_then(|at| rest.get(at + 4..))
+            .map(|rest| before_any(rest, &[b",client=", b",host=", b",user="]).trim_ascii_end());
+        return (database, application.unwrap_or_default());
+    }
+    let Some(at) = memchr(b'@', head) else { return (&[], &[]) };
+    let rest = head.get(at + 1..).unwrap_or_default();
+    let database = match rest.strip_prefix(b"[unknown]") {
+        Some(_) => rest.get(..9).unwrap_or_default(),
+        None => until(rest, b"/, :])"),
+    };
+    let application = rest.get(database.len()..).and_then(|rest| rest.strip_prefix(b"/"));
+    let application = application.map(|rest| before_any(rest, &[b" from ", b" ["]));
+    (database, application.map(without_sqlstate).unwrap_or_default())
+}
+
+fn until<'a>(text: &'a [u8], ends: &[u8]) -> &'a [u8] {
+    let length = text.iter().take_while(|byte| !ends.contains(byte)).count();
+    text.get(..length).unwrap_or(text)
+}
+
+fn before_any<'a>(text: &'a [u8], ends: &[&[u8]]) -> &'a [u8] {
+    let end = ends.iter().filter_map(|end| memmem::find(text, end)).min();
+    text.get(..end.unwrap_or(text.len())).unwrap_or(text)
+}
+
+fn without_sqlstate(text: &[u8]) -> &[u8] {
+    let state = sqlstate(text);
+    let text = text.trim_ascii_end();
+    let text = text.strip_suffix(b":").unwrap_or(text);
+    text.strip_suffix(state).unwrap_or(text).trim_ascii_end()
+}
+
+/// The last word of the head, with or without a colon.
+fn sqlstate(head: &[u8]) -> &[u8] {
+    let head = head.trim_ascii_end();
+    let head = head.strip_suffix(b":").unwrap_or(head);
+    let begin = head.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    let word = head.get(begin..).unwrap_or_default();
+    if is_sqlstate(word) && begin > 0 { word } else { &[] }
+}

@@ -1,0 +1,231 @@
+//! Joins parse, redact and group: lines of one log in, counted entries out.
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::{
+    entry::{
+        ActivityEvent, Entry, ErrorEvent, ErrorGroup, Event, Fate, QueryEvent, QueryGroup,
+        QuerySource, Severity, is_own_statement,
+    },
+    format::{Format, Layout},
+    group,
+    parse::{
+        Activity, ApplicationFailure, DatabaseFailure, Execution, Line, Parsed, Parser, PartKind,
+        Said,
+    },
+    redact::Redactor,
+};
+
+mod kept;
+
+use kept::Kept;
+
+/// An exemplar is at most this long (the contract's limit).
+const EXEMPLAR_BYTES_MAX: usize = 4_000;
+
+/// Groups whose definition is kept at hand.
+const GROUPS_KEPT_MAX: usize = 4_096;
+
+/// Relations and kinds of locks kept at hand.
+const SUBJECTS_KEPT_MAX: usize = 256;
+
+/// Statements whose group is known without reading them again: those of prepared statements come word for
+/// word.
+const STATEMENTS_KEPT_MAX: usize = 16_384;
+
+/// Rule of entries about the agent's own statements: not one of the application's queries, and an error
+/// only in what the agent may ask, which is a problem of its own.
+const OWN_STATEMENT: &str = "own statement";
+
+/// What is understood of one log file, line by line. Holds what is unfinished.
+pub struct LogStream {
+    parser: Box<dyn Parser>,
+    meaning: Meaning,
+}
+
+/// What makes counted events of what a log says.
+struct Meaning {
+    redactor: Redactor,
+    not_before_ms: Option<i64>,
+    /// Key of the cluster, for queries.
+    cluster: String,
+    errors: Kept<Arc<ErrorGroup>>,
+    queries: Kept<Arc<QueryGroup>>,
+    subjects: Kept<Arc<str>>,
+    /// Group of a statement word for word, and the literals replaced in it.
+    statements: Kept<(Arc<QueryGroup>, u64)>,
+}
+
+impl LogStream {
+    /// `cluster`: key of the database cluster that writes the log, or empty. `not_before_ms`: older
+    /// entries get the fate `BeforeStart`.
+    pub fn new(
+        format: &Format,
+        layout: &Layout,
+        cluster: &str,
+        not_before_ms: Option<i64>,
+    ) -> LogStream {
+        let meaning = Meaning {
+            redactor: Redactor::default(),
+            not_before_ms,
+            cluster: cluster.to_owned(),
+            errors: Kept::new(GROUPS_KEPT_MAX),
+            queries: Kept::new(GROUPS_KEPT_MAX),
+            subjects: Kept::new(SUBJECTS_KEPT_MAX),
+            statements: Kept::new(STATEMENTS_KEPT_MAX),
+        };
+        LogStream { parser: (format.open)(layout), meaning }
+    }
+
+    /// Takes one line. Tells the entries that this line shows to be complete; those told by one call count
+    /// together or not at all.
+    pub fn line(&mut self, line: Line<'_>, mut out: impl FnMut(Entry)) {
+        let bytes = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
+        let meaning = &mut self.meaning;
+        self.parser.line(Line { bytes, ..line }, &mut |parsed| out(meaning.entry(parsed)));
+    }
+
+    /// No further line has come for a while, or the file ends here: closes what is unfinished.
+    pub fn finish(&mut self, mut out: impl FnMut(Entry)) {
+        let meaning = &mut self.meaning;
+        self.parser.finish(&mut |parsed| out(meaning.entry(parsed)));
+    }
+
+    /// Replacements made by each redaction rule since the last call.
+    pub fn take_redactions(&mut self) -> Vec<(&'static str, u64)> {
+        self.meaning.redactor.take()
+    }
+}
+
+impl Meaning {
+    fn entry(&mut self, parsed: Parsed<'_>) -> Entry {
+        let Parsed { lines, end, at, said } = parsed;
+        let before_start = at.zip(self.not_before_ms).is_some_and(|(at, start)| at.ms < start);
+        let (fate, event) = if before_start { (Fate::BeforeStart, None) } else { self.fate(said) };
+        Entry { lines, end, at, fate, event }
+    }
+
+    fn fate(&mut self, said: Said<'_>) -> (Fate, Option<Event>) {
+        match said {
+            said if is_own(&said) => (Fate::Ignored(OWN_STATEMENT), None),
+            Said::Ignored(rule) => (Fate::Ignored(rule), None),
+            Said::Unparsed => (Fate::Unparsed, None),
+            Said::Active(activity) => {
+                (Fate::Counted, Some(Event::Activity(self.activity(&activity))))
+            }
+            // No format tells of requests yet.
+            Said::Requested(_) => (Fate::Ignored("request"), None),
+            Said::Executed(execution) => {
+                (Fate::Counted, Some(Event::Query(self.query(&execution))))
+            }
+            Said::Database(failure) => (Fate::Counted, Some(Event::Error(self.database(&failure)))),
+            Said::Application(failure) => {
+                (Fate::Counted, Some(Event::Error(self.application(failure))))
+            }
+        }
+    }
+
+    fn database(&mut self, failure: &DatabaseFailure<'_>) -> ErrorEvent {
+        let message = self.redactor.text(&failure.message);
+        let mut exemplar = format!("{}:  {message}", severity_label(failure.severity));
+        for part in &failure.parts {
+            let (label, text) = match part.kind {
+                PartKind::Detail => ("DETAIL", self.redactor.detail(&part.text)),
+                PartKind::Hint => ("HINT", self.redactor.text(&part.text).into_owned()),
+                PartKind::Context => ("CONTEXT", self.redactor.detail(&part.text)),
+                PartKind::Statement => ("STATEMENT", self.redactor.broken_statement(&part.text)),
+            };
+            exemplar.push_str(&format!("\n{label}:  {text}"));
+        }
+        let error = group::database_error(failure.severity, &failure.sqlstate, &message);
+        self.error(error, exemplar, Vec::new())
+    }
+
+    fn application(&mut self, failure: ApplicationFailure<'_>) -> ErrorEvent {
+        let block = self.redactor.text(&failure.block);
+        let error = group::application_error(failure.severity, &block);
+        self.error(error, failure.head.into_owned() + &block, failure.error_ids)
+    }
+
+    fn error(
+        &mut self,
+        error: group::NamedError<'_>,
+        mut exemplar: String,
+        error_ids: Vec<String>,
+    ) -> ErrorEvent {
+        exemplar.truncate(exemplar.floor_char_boundary(EXEMPLAR_BYTES_MAX));
+        let group = self.errors.get(error.key(), || Arc::new(error.group())).clone();
+        ErrorEvent { group, exemplar, error_ids }
+    }
+
+    fn activity(&mut self, activity: &Activity<'_>) -> ActivityEvent {
+        let Activity { kind, amount, subject } = activity;
+        let key = xxh3_64(subject.as_bytes());
+        let subject = self.subjects.get(key, || self.redactor.text(subject).into());
+        ActivityEvent { kind: *kind, amount: *amount, subject: subject.clone() }
+    }
+
+    fn query(&mut self, execution: &Execution<'_>) -> QueryEvent {
+        let Meaning { redactor, cluster, queries, statements, .. } = self;
+        let database = execution.database.as_bytes();
+        let key = xxh3_64_with_seed(execution.statement.as_bytes(), xxh3_64(database));
+        let mut is_new = false;
+        let (group, literals) = statements.get(key, || {
+            is_new = true;
+            let before = redactor.sql_literals();
+            let masked = redactor.statement(&execution.statement);
+            let statement = group::statement(&masked);
+            let key = xxh3_64_with_seed(database, statement.0);
+            let group = queries.get(key, || {
+                let database = database_name(cluster, &execution.database);
+                Arc::new(group::query(statement, QuerySource::Log, database))
+            });
+            (group.clone(), redactor.sql_literals() - before)
+        });
+        if !is_new {
+            redactor.add_sql_literals(*literals);
+        }
+        QueryEvent { group: group.clone(), duration_us: execution.duration_us }
+    }
+}
+
+fn database_name(cluster: &str, database: &str) -> String {
+    match (cluster, database) {
+        (cluster, "") => cluster.to_owned(),
+        ("", database) => database.to_owned(),
+        (cluster, database) => format!("{cluster}/{database}"),
+    }
+}
+
+/// Whether the entry is about a statement of the agent's own.
+fn is_own(said: &Said<'_>) -> bool {
+    match said {
+        Said::Executed(execution) => is_own_statement(&execution.statement),
+        Said::Database(failure) => {
+            let mut statements =
+                failure.parts.iter().filter(|part| part.kind == PartKind::Statement);
+            statements.any(|part| is_own_statement(&part.text))
+        }
+        _ => false,
+    }
+}
+
+/// As PostgreSQL writes it.
+fn severity_label(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Warning => "WARNING",
+        Severity::Error => "ERROR",
+        Severity::Fatal => "FATAL",
+        Severity::Panic => "PANIC",
+    }
+}
+
+/// Fingerprint and template of a statement as the view `pg_stat_statements` tells it.
+pub fn name_statement(redactor: &mut Redactor, text: &str) -> (u64, String) {
+    group::statement(&redactor.statement(text))
+}
+
+#[cfg(test)]
+mod tests;
