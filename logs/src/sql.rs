@@ -42,8 +42,11 @@ pub fn tokens(sql: &str) -> impl Iterator<Item = Token<'_>> {
     let mut rest = sql;
     std::iter::from_fn(move || {
         let (kind, length) = next(rest.as_bytes())?;
-        let length = (length..rest.len()).find(|at| rest.is_char_boundary(*at));
-        let (text, after) = rest.split_at(length.unwrap_or(rest.len()));
+        // A token ends within a character only where a backslash stands before one.
+        let (text, after) = match rest.split_at_checked(length) {
+            Some(split) => split,
+            None => rest.split_at(rest.ceil_char_boundary(length.min(rest.len()))),
+        };
         rest = after;
         Some(Token { kind, text })
     })
@@ -53,42 +56,70 @@ pub fn tokens(sql: &str) -> impl Iterator<Item = Token<'_>> {
 fn next(bytes: &[u8]) -> Option<(Kind, usize)> {
     let first = *bytes.first()?;
     let second = bytes.get(1).copied().unwrap_or(0);
-    Some(match (first, second) {
-        (b'-', b'-') => (Kind::Comment, memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())),
-        (b'/', b'*') => (Kind::Comment, block_comment(bytes)),
-        (b'\'', _) => (Kind::Text, quoted(bytes, 1, b'\'', false)),
-        (b'"', _) => (Kind::QuotedIdentifier, quoted(bytes, 1, b'"', false)),
-        (b'$', b'0'..=b'9') => (Kind::Parameter, 1 + run(bytes, 1, |b| b.is_ascii_digit())),
-        (b'$', _) => dollar_quoted(bytes).map_or((Kind::Symbol, 1), |length| (Kind::Text, length)),
-        (b'?', _) => (Kind::Parameter, 1),
-        (b'0'..=b'9', _) | (b'.', b'0'..=b'9') => (Kind::Number, number(bytes)),
-        (b':', b':') => (Kind::Operator, 2),
-        _ if first.is_ascii_whitespace() => {
-            (Kind::Space, run(bytes, 0, |b| b.is_ascii_whitespace()))
+    Some(match class(first) {
+        SPACE => (Kind::Space, run(bytes, 1, SPACE)),
+        LETTER => prefixed_literal(bytes).unwrap_or((Kind::Word, run(bytes, 1, WORD))),
+        DIGIT => (Kind::Number, number(bytes)),
+        OPERATOR if first == b'-' && second == b'-' => {
+            (Kind::Comment, memchr::memchr(b'\n', bytes).unwrap_or(bytes.len()))
         }
-        _ if is_word_start(first) => {
-            prefixed_literal(bytes).unwrap_or_else(|| (Kind::Word, run(bytes, 0, is_word)))
-        }
-        _ if is_operator(first) => (Kind::Operator, operator(bytes)),
-        _ => (Kind::Symbol, 1),
+        OPERATOR if first == b'/' && second == b'*' => (Kind::Comment, block_comment(bytes)),
+        OPERATOR => (Kind::Operator, operator(bytes)),
+        _ => other(bytes, first, second),
     })
 }
 
-fn is_word_start(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+/// What begins with a mark that has a meaning of its own.
+fn other(bytes: &[u8], first: u8, second: u8) -> (Kind, usize) {
+    match (first, second) {
+        (b'\'', _) => (Kind::Text, quoted(bytes, 1, b'\'', false)),
+        (b'"', _) => (Kind::QuotedIdentifier, quoted(bytes, 1, b'"', false)),
+        (b'$', b'0'..=b'9') => (Kind::Parameter, run(bytes, 1, DIGIT)),
+        (b'$', _) => dollar_quoted(bytes).map_or((Kind::Symbol, 1), |length| (Kind::Text, length)),
+        (b'?', _) => (Kind::Parameter, 1),
+        (b'.', b'0'..=b'9') => (Kind::Number, number(bytes)),
+        (b':', b':') => (Kind::Operator, 2),
+        _ => (Kind::Symbol, 1),
+    }
 }
 
-fn is_word(byte: u8) -> bool {
-    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
+const SPACE: u8 = 1;
+const LETTER: u8 = 1 << 1;
+const DIGIT: u8 = 1 << 2;
+/// `$` goes on a word and begins none.
+const DOLLAR: u8 = 1 << 3;
+const OPERATOR: u8 = 1 << 4;
+/// What a word may go on with.
+const WORD: u8 = LETTER | DIGIT | DOLLAR;
+
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0c => SPACE,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => LETTER,
+            b'0'..=b'9' => DIGIT,
+            b'$' => DOLLAR,
+            b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' | b'~' | b'!' | b'@' | b'#' | b'%'
+            | b'^' | b'&' | b'|' | b'`' => OPERATOR,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
 }
 
-fn is_operator(byte: u8) -> bool {
-    b"+-*/<>=~!@#%^&|`".contains(&byte)
+fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
 }
 
-/// How many bytes from `start` on satisfy `holds`.
-fn run(bytes: &[u8], start: usize, holds: impl Fn(u8) -> bool) -> usize {
-    bytes.iter().skip(start).take_while(|byte| holds(**byte)).count()
+/// Where the run of bytes of these classes ends that has begun before `from`.
+fn run(bytes: &[u8], from: usize, of: u8) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    from + rest.iter().take_while(|byte| class(**byte) & of != 0).count()
 }
 
 /// Length of a literal whose body begins at `start`; a doubled quote stands for one.
@@ -122,7 +153,7 @@ fn prefixed_literal(bytes: &[u8]) -> Option<(Kind, usize)> {
 
 /// `$tag$…$tag$`; the tag may be empty.
 fn dollar_quoted(bytes: &[u8]) -> Option<usize> {
-    let tag = 2 + run(bytes, 1, |byte| is_word(byte) && byte != b'$');
+    let tag = run(bytes, 1, LETTER | DIGIT) + 1;
     let opening = bytes.get(..tag).filter(|opening| opening.ends_with(b"$"))?;
     let body = bytes.get(tag..)?;
     Some(memchr::memmem::find(body, opening).map_or(bytes.len(), |end| tag + end + tag))
@@ -144,32 +175,38 @@ fn block_comment(bytes: &[u8]) -> usize {
 }
 
 fn number(bytes: &[u8]) -> usize {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'_';
+    let digits = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        from + rest.iter().take_while(|b| b.is_ascii_digit() || **b == b'_').count()
+    };
     if matches!(bytes.get(..2), Some(b"0x" | b"0X" | b"0o" | b"0O" | b"0b" | b"0B")) {
-        return 2 + run(bytes, 2, |byte| byte.is_ascii_hexdigit() || byte == b'_');
+        let rest = bytes.get(2..).unwrap_or_default();
+        return 2 + rest.iter().take_while(|b| b.is_ascii_hexdigit() || **b == b'_').count();
     }
-    let mut length = run(bytes, 0, is_digit);
+    let mut length = digits(0);
     if bytes.get(length) == Some(&b'.') {
-        length += 1 + run(bytes, length + 1, is_digit);
+        length = digits(length + 1);
     }
     if matches!(bytes.get(length), Some(b'e' | b'E')) {
         let sign = usize::from(matches!(bytes.get(length + 1), Some(b'+' | b'-')));
-        let exponent = run(bytes, length + 1 + sign, |byte| byte.is_ascii_digit());
-        if exponent > 0 {
-            length += 1 + sign + exponent;
+        let end = run(bytes, length + 1 + sign, DIGIT);
+        if end > length + 1 + sign {
+            length = end;
         }
     }
     // What a statement that lost its quotes makes of `7f3a…`; refused by PostgreSQL, but a value.
-    length + run(bytes, length, is_word)
+    run(bytes, length, WORD)
 }
 
 /// A run of operator characters: ends before a comment, and (PostgreSQL's own rule) not in `+` or `-`
 /// unless it holds one of `~!@#%^&|` and the back quote, so that `=-1` is `=` and `-1`.
 fn operator(bytes: &[u8]) -> usize {
-    let mut length = run(bytes, 0, is_operator);
+    let mut length = run(bytes, 1, OPERATOR);
+    if length == 1 {
+        return 1;
+    }
     let of_run = bytes.get(..length).unwrap_or(bytes);
-    let comment =
-        [&b"--"[..], &b"/*"[..]].iter().filter_map(|c| memchr::memmem::find(of_run, c)).min();
+    let comment = of_run.windows(2).position(|pair| matches!(pair, b"--" | b"/*"));
     length = comment.unwrap_or(length).max(1);
     let of_run = bytes.get(..length).unwrap_or(bytes);
     if !of_run.iter().any(|byte| b"~!@#%^&|`".contains(byte)) {

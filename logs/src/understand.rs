@@ -10,7 +10,7 @@ use crate::{
         QuerySource, Severity, is_own_statement,
     },
     format::{Format, Layout},
-    group,
+    group::{self, Canonical},
     parse::{
         Activity, ApplicationFailure, DatabaseFailure, Execution, Line, Parsed, Parser, PartKind,
         Said,
@@ -48,6 +48,7 @@ pub struct LogStream {
 /// What makes counted events of what a log says.
 struct Meaning {
     redactor: Redactor,
+    canonical: Canonical,
     not_before_ms: Option<i64>,
     /// Key of the cluster, for queries.
     cluster: String,
@@ -69,6 +70,7 @@ impl LogStream {
     ) -> LogStream {
         let meaning = Meaning {
             redactor: Redactor::default(),
+            canonical: Canonical::default(),
             not_before_ms,
             cluster: cluster.to_owned(),
             errors: Kept::new(GROUPS_KEPT_MAX),
@@ -168,25 +170,19 @@ impl Meaning {
     }
 
     fn query(&mut self, execution: &Execution<'_>) -> QueryEvent {
-        let Meaning { redactor, cluster, queries, statements, .. } = self;
+        let Meaning { redactor, canonical, cluster, queries, statements, .. } = self;
         let database = execution.database.as_bytes();
         let key = xxh3_64_with_seed(execution.statement.as_bytes(), xxh3_64(database));
-        let mut is_new = false;
-        let (group, literals) = statements.get(key, || {
-            is_new = true;
-            let before = redactor.sql_literals();
-            let masked = redactor.statement(&execution.statement);
-            let statement = group::statement(&masked);
-            let key = xxh3_64_with_seed(database, statement.0);
+        let (group, replaced) = statements.get(key, || {
+            let statement = group::statement(canonical, &execution.statement);
+            let key = xxh3_64_with_seed(database, statement.fingerprint);
             let group = queries.get(key, || {
                 let database = database_name(cluster, &execution.database);
-                Arc::new(group::query(statement, QuerySource::Log, database))
+                Arc::new(statement.group(QuerySource::Log, database))
             });
-            (group.clone(), redactor.sql_literals() - before)
+            (group.clone(), statement.replaced)
         });
-        if !is_new {
-            redactor.add_sql_literals(*literals);
-        }
+        redactor.add_sql_literals(*replaced);
         QueryEvent { group: group.clone(), duration_us: execution.duration_us }
     }
 }
@@ -223,8 +219,9 @@ fn severity_label(severity: Severity) -> &'static str {
 }
 
 /// Fingerprint and template of a statement as the view `pg_stat_statements` tells it.
-pub fn name_statement(redactor: &mut Redactor, text: &str) -> (u64, String) {
-    group::statement(&redactor.statement(text))
+pub fn name_statement(canonical: &mut Canonical, text: &str) -> (u64, String) {
+    let statement = group::statement(canonical, text);
+    (statement.fingerprint, statement.template())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use pantau_logs::{redact::Redactor, understand::name_statement};
+use pantau_logs::{group::Canonical, understand::name_statement};
 
 use crate::domain::{QueryCount, QueryGroup, QuerySource, StatementDelta};
 
@@ -11,11 +11,11 @@ pub(super) fn name(
     cluster: &str,
     deltas: Vec<StatementDelta>,
 ) -> Vec<(Arc<QueryGroup>, QueryCount)> {
-    let mut redactor = Redactor::default();
+    let mut canonical = Canonical::default();
     let mut found: Vec<(Arc<QueryGroup>, QueryCount)> = Vec::new();
     let mut places: HashMap<(u64, String), usize> = HashMap::new();
     for delta in deltas {
-        let (fingerprint, template) = name_statement(&mut redactor, &delta.text);
+        let (fingerprint, template) = name_statement(&mut canonical, &delta.text);
         let place =
             *places.entry((fingerprint, delta.database)).or_insert_with_key(|(_, database)| {
                 let database = format!("{cluster}/{database}");

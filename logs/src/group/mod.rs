@@ -9,6 +9,8 @@ mod java;
 mod normalise;
 mod sql;
 
+pub use sql::Canonical;
+
 /// A template of an error is at most this long (the contract's limit).
 const ERROR_TEMPLATE_BYTES_MAX: usize = 2_000;
 /// A template of a query is at most this long (the contract's limit).
@@ -106,17 +108,33 @@ impl NamedError<'_> {
     }
 }
 
-/// Fingerprint and template of a statement whose literals are already masked.
-pub fn statement(masked: &str) -> (u64, String) {
-    let canonical = sql::canonical(masked);
-    let fingerprint = fingerprint::fingerprint("query", &[&canonical]);
-    (fingerprint, cut(canonical, QUERY_TEMPLATE_BYTES_MAX))
+/// A statement that has its name.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedStatement<'a> {
+    /// Of its canonical text.
+    pub fingerprint: u64,
+    /// Values replaced in it.
+    pub replaced: u64,
+    canonical: &'a str,
 }
 
-/// The group of a query.
-pub fn query(statement: (u64, String), source: QuerySource, database: String) -> QueryGroup {
-    let (fingerprint, template) = statement;
-    QueryGroup { fingerprint, source, template, database }
+/// Names a statement as it was executed: making its text canonical redacts it.
+pub fn statement<'a>(canonical: &'a mut Canonical, sql: &str) -> NamedStatement<'a> {
+    let (canonical, replaced) = canonical.of(sql);
+    let fingerprint = fingerprint::fingerprint("query", &[canonical]);
+    NamedStatement { fingerprint, replaced, canonical }
+}
+
+impl NamedStatement<'_> {
+    /// Its canonical text, as long as a template may be.
+    pub fn template(&self) -> String {
+        cut(self.canonical.to_owned(), QUERY_TEMPLATE_BYTES_MAX)
+    }
+
+    /// The group of its executions.
+    pub fn group(&self, source: QuerySource, database: String) -> QueryGroup {
+        QueryGroup { fingerprint: self.fingerprint, source, template: self.template(), database }
+    }
 }
 
 /// What an application error is named by.
@@ -246,6 +264,9 @@ mod tests {
         let long = "é".repeat(5_000);
         assert!(database("", &long).template.len() <= ERROR_TEMPLATE_BYTES_MAX);
         assert!(application(&long).template.len() <= ERROR_TEMPLATE_BYTES_MAX);
-        assert!(statement(&long).1.len() <= QUERY_TEMPLATE_BYTES_MAX);
+        assert!(
+            statement(&mut Canonical::default(), &long).template().len()
+                <= QUERY_TEMPLATE_BYTES_MAX
+        );
     }
 }

@@ -2,70 +2,36 @@
 //! comments dropped, white space made regular. So the same statement reads alike from the log (with its
 //! literals) and from `pg_stat_statements` (with `$1`).
 
-use crate::sql::{Kind, Token, tokens};
+use std::mem::take;
+
+use crate::{
+    redact::{is_name, is_value_like},
+    sql::{Kind, Token, tokens},
+};
 
 /// The canonical text is cut here: far beyond what people write, and a bound for what machines write.
 const CANONICAL_BYTES_MAX: usize = 16 * 1024;
 
-/// Words after which an operand begins: a minus is a sign there, and a bracket opens no call.
-const BEFORE_OPERAND: &[&str] = &[
-    "all",
-    "and",
-    "any",
-    "array",
-    "as",
-    "between",
-    "by",
-    "case",
-    "check",
-    "distinct",
-    "else",
-    "except",
-    "exists",
-    "from",
-    "having",
-    "ilike",
-    "in",
-    "intersect",
-    "interval",
-    "into",
-    "is",
-    "join",
-    "key",
-    "like",
-    "limit",
-    "not",
-    "offset",
-    "on",
-    "or",
-    "over",
-    "references",
-    "return",
-    "returning",
-    "row",
-    "select",
-    "set",
-    "some",
-    "then",
-    "union",
-    "unique",
-    "using",
-    "values",
-    "when",
-    "where",
-    "with",
-];
+/// Makes the canonical text of a statement, in a buffer that is used again.
+#[derive(Debug, Default)]
+pub struct Canonical {
+    writer: Writer,
+}
 
-/// The canonical text of a statement. Pure; applying it twice changes nothing.
-pub fn canonical(sql: &str) -> String {
-    let mut writer = Writer::default();
-    for token in tokens(sql) {
-        if writer.out.len() > CANONICAL_BYTES_MAX {
-            break;
+impl Canonical {
+    /// The canonical text of a statement as logged, and how many values were replaced in it. Pure; applying
+    /// it twice changes nothing.
+    pub fn of(&mut self, sql: &str) -> (&str, u64) {
+        self.writer.clear();
+        for token in tokens(sql) {
+            if self.writer.out.len() > CANONICAL_BYTES_MAX {
+                break;
+            }
+            self.writer.take(token);
         }
-        writer.take(token);
+        self.writer.finish();
+        (&self.writer.out, self.writer.masked)
     }
-    writer.finish()
 }
 
 /// What was written last, as far as the next token needs to know.
@@ -73,8 +39,8 @@ pub fn canonical(sql: &str) -> String {
 enum Last {
     #[default]
     Start,
-    /// A word of [`BEFORE_OPERAND`].
-    Keyword,
+    /// A word after which an operand begins.
+    Keyword(Keyword),
     /// Any other word.
     Word,
     /// `?`.
@@ -110,20 +76,29 @@ struct Rows {
     last: std::ops::Range<usize>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Writer {
     out: String,
     last: Last,
-    last_word: String,
     brackets: Vec<Bracket>,
     rows: Option<Rows>,
     /// A `-` that is either the sign of a value or an operator: the next token tells.
     sign: bool,
     /// A `;` ends the text or separates statements: the next token tells.
     separator: bool,
+    /// The comma written last follows a value of a list: a further value adds nothing to it.
+    after_value: bool,
+    masked: u64,
 }
 
 impl Writer {
+    fn clear(&mut self) {
+        let (mut out, mut brackets) = (take(&mut self.out), take(&mut self.brackets));
+        out.clear();
+        brackets.clear();
+        *self = Writer { out, brackets, ..Writer::default() };
+    }
+
     fn take(&mut self, token: Token<'_>) {
         if matches!(token.kind, Kind::Space | Kind::Comment) {
             return;
@@ -132,24 +107,28 @@ impl Writer {
             self.separator = false;
             self.write(";", Last::Other);
         }
-        let signed = is_value(token) || token.text == "-";
-        if std::mem::take(&mut self.sign) && !signed {
+        if self.sign && !is_value(token) && token.text != "-" {
             self.operator("-");
         }
+        self.sign = false;
         self.write_token(token);
     }
 
     fn write_token(&mut self, token: Token<'_>) {
         match (token.kind, token.text) {
-            (Kind::Text | Kind::Number | Kind::Parameter, _) => self.value(),
             (Kind::Word, word) => self.word(word),
+            (Kind::Text | Kind::Number, _) => {
+                self.masked += 1;
+                self.value();
+            }
+            (Kind::Parameter, _) => self.value(),
             (Kind::QuotedIdentifier, name) => self.name(name),
             (Kind::Operator, "-") if self.operand_is_due() => self.sign = true,
             (Kind::Operator, "::") | (Kind::Symbol, ".") => self.write(token.text, Last::Joint),
             (Kind::Operator, operator) => self.operator(operator),
             (Kind::Symbol, "(" | "[") => self.open(token.text),
             (Kind::Symbol, ")" | "]") => self.close(token.text),
-            (Kind::Symbol, ",") => self.write(",", Last::Comma),
+            (Kind::Symbol, ",") => self.comma(),
             (Kind::Symbol, ";") => self.separator = self.last != Last::Start,
             (_, other) => {
                 self.not_only_values();
@@ -158,8 +137,8 @@ impl Writer {
         }
     }
 
-    fn finish(mut self) -> String {
-        if std::mem::take(&mut self.sign) {
+    fn finish(&mut self) {
+        if take(&mut self.sign) {
             self.operator("-");
         }
         // A list cut off by the log is a list all the same.
@@ -168,39 +147,60 @@ impl Writer {
         }
         let end = self.out.floor_char_boundary(CANONICAL_BYTES_MAX);
         self.out.truncate(end);
-        self.out
     }
 
     /// Whether an operand must come next: then a minus is a sign, as in `pg_stat_statements`, which
     /// replaces `-1` as a whole by `$1`.
     fn operand_is_due(&self) -> bool {
         use Last::{Comma, Keyword, Open, Operator, Start};
-        matches!(self.last, Start | Keyword | Operator | Open | Comma)
+        matches!(self.last, Start | Keyword(_) | Operator | Open | Comma)
     }
 
-    /// Adjacent literals are one (`'a'` newline `'b'`).
+    /// Adjacent literals are one (`'a'` newline `'b'`), and so are those that follow each other in a list,
+    /// so that a list of thousands is no longer than one of two.
     fn value(&mut self) {
-        if self.last != Last::Value {
+        if self.last == Last::Comma && self.after_value {
+            self.out.pop();
+            self.last = Last::Value;
+        } else if self.last != Last::Value {
             self.write("?", Last::Value);
         }
     }
 
+    fn comma(&mut self) {
+        self.after_value =
+            self.last == Last::Value && self.brackets.last().is_some_and(|bracket| bracket.list);
+        self.write(",", Last::Comma);
+    }
+
+    /// A name with many digits is a value that lost its quotes.
     fn word(&mut self, word: &str) {
-        let word = word.to_ascii_lowercase();
-        let is_value = is_constant(&word)
-            && !(self.last == Last::Keyword && matches!(self.last_word.as_str(), "is" | "not"));
-        if is_value {
+        let after_is = matches!(self.last, Last::Keyword(Keyword::Is | Keyword::Not));
+        if is_value_like(word) {
+            self.masked += 1;
+            return self.value();
+        }
+        if is_constant(word) && !after_is {
             return self.value();
         }
         self.not_only_values();
-        let keyword = BEFORE_OPERAND.binary_search(&word.as_str()).is_ok();
-        self.write(&word, if keyword { Last::Keyword } else { Last::Word });
-        self.last_word = word;
+        let keyword = keyword(word.as_bytes());
+        self.write(word, keyword.map_or(Last::Word, Last::Keyword));
+        let written = self.out.len() - word.len();
+        if let Some(written) = self.out.get_mut(written..) {
+            written.make_ascii_lowercase();
+        }
     }
 
+    /// A name that no identifier has is a value in wrong quotes.
     fn name(&mut self, name: &str) {
         self.not_only_values();
-        self.write(name, Last::Word);
+        let bare = name.trim_matches('"');
+        if is_name(bare) || bare == "?" {
+            return self.write(name, Last::Word);
+        }
+        self.masked += 1;
+        self.write("\"?\"", Last::Word);
     }
 
     fn operator(&mut self, operator: &str) {
@@ -209,13 +209,13 @@ impl Writer {
     }
 
     fn open(&mut self, bracket: &str) {
-        let after = |word: &str| self.last == Last::Keyword && self.last_word == word;
+        let after = |word: Keyword| self.last == Last::Keyword(word);
         let inside = self.brackets.last().is_some_and(|outer| outer.list);
-        let row = after("values")
+        let row = after(Keyword::Values)
             || (self.last == Last::Comma
                 && self.rows.as_ref().is_some_and(|rows| rows.depth == self.brackets.len()));
         let nested = inside && matches!(self.last, Last::Open | Last::Comma);
-        let list = row || nested || after("in") || after("array");
+        let list = row || nested || after(Keyword::In) || after(Keyword::Array);
         if !list {
             self.not_only_values();
         }
@@ -232,6 +232,8 @@ impl Writer {
         self.write(bracket, Last::Close);
         if !collapsed {
             self.not_only_values();
+        } else if self.out.ends_with("(?), (?)") {
+            self.out.truncate(self.out.len() - ", (?)".len());
         }
         if opened.row {
             self.end_row(&opened);
@@ -294,13 +296,49 @@ impl Writer {
 fn is_value(token: Token<'_>) -> bool {
     match token.kind {
         Kind::Text | Kind::Number | Kind::Parameter => true,
-        Kind::Word => is_constant(&token.text.to_ascii_lowercase()),
+        Kind::Word => is_constant(token.text) || is_value_like(token.text),
         _ => false,
     }
 }
 
 fn is_constant(word: &str) -> bool {
-    matches!(word, "null" | "true" | "false")
+    matches!(word.len(), 4 | 5)
+        && ["null", "true", "false"].iter().any(|constant| word.eq_ignore_ascii_case(constant))
+}
+
+/// Words after which an operand begins: a minus is a sign there, and a bracket opens no call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keyword {
+    In,
+    Values,
+    Array,
+    Is,
+    Not,
+    Any,
+}
+
+/// Longest of them.
+const KEYWORD_BYTES_MAX: usize = 10;
+
+#[rustfmt::skip]
+fn keyword(word: &[u8]) -> Option<Keyword> {
+    let mut lower = [0; KEYWORD_BYTES_MAX];
+    let lower = lower.get_mut(..word.len())?;
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    Some(match &*lower {
+        b"in" => Keyword::In,
+        b"values" => Keyword::Values,
+        b"array" => Keyword::Array,
+        b"is" => Keyword::Is,
+        b"not" => Keyword::Not,
+        b"all" | b"and" | b"any" | b"as" | b"between" | b"by" | b"case" | b"check" | b"distinct" | b"else"
+        | b"except" | b"exists" | b"from" | b"having" | b"ilike" | b"intersect" | b"interval" | b"into"
+        | b"join" | b"key" | b"like" | b"limit" | b"offset" | b"on" | b"or" | b"over" | b"references"
+        | b"return" | b"returning" | b"row" | b"select" | b"set" | b"some" | b"then" | b"union"
+        | b"unique" | b"using" | b"when" | b"where" | b"with" => Keyword::Any,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -309,13 +347,13 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_keywords_are_sorted_for_the_search() {
-        assert!(BEFORE_OPERAND.is_sorted());
+    fn canonical(sql: &str) -> String {
+        Canonical::default().of(sql).0.to_owned()
     }
 
     #[test]
     fn one_statement_has_one_text_however_it_is_written() {
+        let long = format!("select a from t where b in (1{}) order by c", ", 23".repeat(50_000));
         let table: &[(&str, &[&str])] = &[
             (
                 "select * from lelang where id = ?",
@@ -365,7 +403,9 @@ mod tests {
                 "select date ?, interval ?; commit",
                 &["SELECT DATE '2026-11-21', INTERVAL $$1 day$$; COMMIT;"],
             ),
-            ("select \"Nama Kolom\" from t", &["SELECT \"Nama Kolom\" FROM t"]),
+            ("select \"namaKolom\" from t", &["SELECT \"namaKolom\" FROM t"]),
+            ("select \"?\" from t", &["SELECT \"Budi Santoso\" FROM t"]),
+            ("select a from t where b in (?) order by c", &[&long]),
         ];
         for (expected, ways) in table {
             for way in *ways {

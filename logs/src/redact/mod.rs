@@ -91,12 +91,7 @@ impl Redactor {
         self.by_place(&masked).into_owned()
     }
 
-    /// Literals of SQL replaced since the last [`Redactor::take`].
-    pub(crate) fn sql_literals(&self) -> u64 {
-        self.replaced.sql_literals
-    }
-
-    /// Counts literals of a statement that was replaced before, word for word.
+    /// Counts literals of a statement that was made canonical, which replaces them.
     pub(crate) fn add_sql_literals(&mut self, count: u64) {
         self.replaced.sql_literals += count;
     }
@@ -232,14 +227,14 @@ fn replace(rule: &Rule, pattern: &Regex, text: &str, start: usize, out: &mut Str
 }
 
 /// An identifier of the usual shape. Others (`"Budi Santoso"`) are values in wrong quotes.
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || "_$.".contains(c))
         && !is_value_like(text)
 }
 
-fn is_value_like(word: &str) -> bool {
+pub(crate) fn is_value_like(word: &str) -> bool {
     word.bytes().filter(u8::is_ascii_digit).count() > WORD_DIGITS_MAX
 }
 

@@ -225,7 +225,7 @@ fn the_same_statement_has_one_fingerprint_from_the_log_and_from_the_view() {
     );
     let Some(Event::Query(from_log)) = &entries[0].event else { panic!("{entries:?}") };
     let from_view = name_statement(
-        &mut Redactor::default(),
+        &mut Canonical::default(),
         "SELECT * FROM lelang WHERE lls_id = $1 AND nama IN ($2, $3) LIMIT $4",
     );
     assert_eq!(from_view, (from_log.group.fingerprint, from_log.group.template.clone()));
