@@ -7,12 +7,8 @@ use std::{env, fs, io, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use libfuzzer_sys::fuzz_target;
-use pantau_proto::{
-    bundle::Writer,
-    sketch::{Sketch, pack},
-    token::Token,
-    v1::{self, agent_message, bundle_part, collector_message, definition::Of},
-};
+use pantau_proto::{bundle::Writer, token::Token, v1::{self, agent_message, bundle_part, collector_message, definition::Of}};
+use pantau_sketch::durations::{Sketch, pack};
 use prost::Message;
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,

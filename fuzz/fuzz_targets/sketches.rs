@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pantau_proto::sketch::{SKETCHES_MAX, pack, unpack};
+use pantau_sketch::durations::{SKETCHES_MAX, pack, unpack};
 
 const BINS_MAX: usize = 100_000;
 

@@ -1,5 +1,5 @@
 //! The contract between agent and collector: the generated types of `proto/pantau/v1/pantau.proto`,
-//! the limits both sides keep, the sketch of durations both sides merge, and the text of a token.
+//! the limits both sides keep, and the text of a token.
 //!
 //! Read the `.proto` first. Only `ship/wire.rs` (agent) and `ingest/wire.rs` (collector) import `v1`;
 //! the rest of each program speaks its own domain types.
@@ -7,7 +7,6 @@
 pub mod bundle;
 pub mod codec;
 pub mod limits;
-pub mod sketch;
 pub mod token;
 pub mod weight;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pantau_proto::sketch::Sketch;
+use pantau_sketch::durations::Sketch;
 
 use super::{
     DatabaseFacts, DatabaseSample, ErrorGroup, Gap, HostSample, Observation, Problem, QueryGroup,

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use pantau_proto::sketch::{self, SKETCHES_MAX, Sketch};
+use pantau_sketch::durations::{self, SKETCHES_MAX, Sketch};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::MINUTE_MS;
@@ -75,7 +75,7 @@ impl Sketches {
             out.extend(quarter.to_le_bytes());
             out.extend((piece.len() as u16).to_le_bytes());
             piece.iter().for_each(|(at, _)| out.extend(at.1.to_le_bytes()));
-            let packed = sketch::pack(piece.iter().map(|(_, (_, sketch))| sketch));
+            let packed = durations::pack(piece.iter().map(|(_, (_, sketch))| sketch));
             out.extend((packed.len() as u32).to_le_bytes());
             out.extend(packed);
         }
@@ -143,7 +143,7 @@ fn read(open: &[u8]) -> Option<Vec<(i64, u64, Sketch)>> {
         let bytes = u32::from_le_bytes(take(&mut rest)?) as usize;
         let (packed, behind) = rest.split_at_checked(bytes)?;
         rest = behind;
-        let sketches = sketch::unpack(packed, keys.len(), &mut bins_left).ok()?;
+        let sketches = durations::unpack(packed, keys.len(), &mut bins_left).ok()?;
         list.extend(keys.into_iter().zip(sketches).map(|(key, sketch)| (quarter, key, sketch)));
     }
     Some(list)

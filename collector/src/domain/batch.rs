@@ -1,6 +1,6 @@
 //! A batch's content after the door: the `.proto`'s meanings in the collector's own types.
 
-use pantau_proto::sketch::Sketch;
+use pantau_sketch::durations::Sketch;
 use serde::{Deserialize, Serialize};
 
 use super::{AgentId, Epoch, SiteId, availability::Observation};

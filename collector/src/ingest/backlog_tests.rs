@@ -6,7 +6,8 @@
 
 use std::time::Instant;
 
-use pantau_proto::{sketch, v1};
+use pantau_proto::v1;
+use pantau_sketch::durations;
 use prost::Message;
 use v1::definition::Of;
 
@@ -133,14 +134,14 @@ fn minute(n: u32) -> v1::Minute {
 fn quarter(minute: i64) -> v1::SketchQuarter {
     let sketches: Vec<_> = (0..u64::from(QUERIES))
         .map(|query| {
-            let mut sketch = sketch::Sketch::default();
+            let mut sketch = durations::Sketch::default();
             (0..94).for_each(|n| sketch.add(300 * (query + 1) + noise(n) % 4_000));
             sketch
         })
         .collect();
     let mut query = vec![1; QUERIES as usize];
     query[0] = FIRST_QUERY;
-    v1::SketchQuarter { quarter: minute / 15, query, sketches: sketch::pack(&sketches) }
+    v1::SketchQuarter { quarter: minute / 15, query, sketches: durations::pack(&sketches) }
 }
 
 fn content(n: u32) -> v1::BatchContent {

@@ -1,6 +1,6 @@
 //! Vocabulary of the store's tests: small batches, and a decoder that needs no wire format.
 
-use pantau_proto::sketch::Sketch;
+use pantau_sketch::durations::Sketch;
 
 use crate::domain::{
     AgentId, Epoch, SiteId,

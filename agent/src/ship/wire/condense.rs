@@ -11,10 +11,8 @@ use std::{
     io,
 };
 
-use pantau_proto::{
-    sketch::{self, Sketch},
-    v1,
-};
+use pantau_proto::v1;
+use pantau_sketch::durations::{self, Sketch};
 
 use super::{
     coding, columns,
@@ -136,7 +134,7 @@ impl Merging {
 
     fn sketches(&mut self, pieces: Vec<v1::SketchQuarter>) -> io::Result<()> {
         for piece in pieces {
-            let read = sketch::unpack(&piece.sketches, piece.query.len(), &mut self.bins_left);
+            let read = durations::unpack(&piece.sketches, piece.query.len(), &mut self.bins_left);
             let read = read.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             let quarter = self.sketches.entry(piece.quarter).or_default();
             let mut ids = columns::Ids::default();

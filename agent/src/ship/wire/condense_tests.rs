@@ -142,7 +142,7 @@ fn sums(batches: &[Stored]) -> Sums {
         }
         for piece in &content.sketches {
             let mut ids = columns::Ids::default();
-            let read = sketch::unpack(&piece.sketches, piece.query.len(), &mut 100_000).unwrap();
+            let read = durations::unpack(&piece.sketches, piece.query.len(), &mut 100_000).unwrap();
             for (difference, sketch) in piece.query.iter().zip(&read) {
                 let at = (piece.quarter, fingerprints[&ids.read(*difference)]);
                 sums.sketches.entry(at).or_default().merge(sketch);

@@ -5,10 +5,8 @@
 
 use std::{collections::BTreeMap, io};
 
-use pantau_proto::{
-    sketch::{self, SKETCHES_MAX, Sketch},
-    v1,
-};
+use pantau_proto::v1;
+use pantau_sketch::durations::{self, SKETCHES_MAX, Sketch};
 
 use super::{
     coding, columns, definition,
@@ -133,7 +131,7 @@ pub(super) fn pieces(quarter: i64, sketches: &BTreeMap<u32, &Sketch>) -> Vec<v1:
         v1::SketchQuarter {
             quarter,
             query: piece.iter().map(|(id, _)| ids.make(*id)).collect(),
-            sketches: sketch::pack(piece.iter().map(|(_, sketch)| *sketch)),
+            sketches: durations::pack(piece.iter().map(|(_, sketch)| *sketch)),
         }
     };
     list.chunks(SKETCHES_MAX).map(piece).collect()

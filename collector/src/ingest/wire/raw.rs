@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use pantau_proto::{
-    limits, sketch, v1,
+    limits, v1,
     weight::{self, Kind},
 };
+use pantau_sketch::durations;
 use prost::Message;
 
 use super::{
@@ -64,7 +65,7 @@ pub struct Minute {
 pub struct Sketch {
     pub query: u32,
     pub first_minute: i64,
-    pub sketch: sketch::Sketch,
+    pub sketch: durations::Sketch,
 }
 
 #[derive(Clone, Debug)]
@@ -176,7 +177,7 @@ fn sketches(wire: Vec<v1::SketchQuarter>) -> Result<Vec<Sketch>, Malformed> {
             return Err(Malformed(format!("quarter {} is out of range", wire.quarter)));
         }
         let ids = columns::ids("sketches.query", &wire.query)?;
-        let unpacked = sketch::unpack(&wire.sketches, ids.len(), &mut bins_left)
+        let unpacked = durations::unpack(&wire.sketches, ids.len(), &mut bins_left)
             .map_err(|why| Malformed(format!("sketches of quarter {}: {why}", wire.quarter)))?;
         let of_quarter = ids.into_iter().zip(unpacked);
         sketches.extend(of_quarter.map(|(query, sketch)| Sketch { query, first_minute, sketch }));

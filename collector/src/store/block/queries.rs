@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pantau_proto::sketch::Sketch;
+use pantau_sketch::durations::Sketch;
 use prost::Message;
 
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use pantau_proto::sketch::Sketch;
+use pantau_sketch::durations::Sketch;
 use sqlx::AnyConnection;
 
 use crate::{

@@ -5,7 +5,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use pantau_proto::sketch::Sketch;
+use pantau_sketch::durations::Sketch;
 
 use crate::{
     domain::{

@@ -1,13 +1,19 @@
 //! The head of a line whose `log_line_prefix` nobody told: what stands in it is known by its shape. Reads
 //! the same from the prefixes met in the field as a prefix that is known does.
 
-use memchr::{memchr, memmem};
+use std::sync::LazyLock;
+
+use memchr::{memchr, memmem::Finder};
 
 use super::{
     label::{Label, label_before},
     prefix::{HEAD_BYTES_MAX, time_length},
     record::{Head, is_sqlstate},
 };
+
+static AFTER_LABEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b":  "));
+static DATABASE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"db="));
+static APPLICATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"app="));
 
 /// Head, label and message of a line.
 pub fn head(line: &[u8]) -> Option<(Head<'_>, Label, &[u8])> {
@@ -22,7 +28,7 @@ pub fn head(line: &[u8]) -> Option<(Head<'_>, Label, &[u8])> {
 /// one.
 fn label(line: &[u8]) -> Option<(usize, Label, usize)> {
     let mut from = 0;
-    while let Some(at) = memmem::find(line.get(from..)?, b":  ").map(|at| from + at) {
+    while let Some(at) = AFTER_LABEL.find(line.get(from..)?).map(|at| from + at) {
         if let Some((begin, label)) = label_before(line, at) {
             return Some((begin, label, at + 3));
         }
@@ -63,10 +69,11 @@ fn session(head: &[u8]) -> &[u8] {
 
 /// Database and application: `db=…,app=…`, or `user@database/application`.
 fn names(head: &[u8]) -> (&[u8], &[u8]) {
-    if let Some(at) = memmem::find(head, b"db=") {
+    if let Some(at) = DATABASE.find(head) {
         let rest = head.get(at + 3..).unwrap_or_default();
         let database = until(rest, b", ]:");
-        let application = memmem::find(rest, b"app=")
+        let application = APPLICATION
+            .find(rest)
             .and_then(|at| rest.get(at + 4..))
             .map(|rest| before_any(rest, &[b",client=", b",host=", b",user="]).trim_ascii_end());
         return (database, application.unwrap_or_default());
@@ -88,7 +95,11 @@ fn until<'a>(text: &'a [u8], ends: &[u8]) -> &'a [u8] {
 }
 
 fn before_any<'a>(text: &'a [u8], ends: &[&[u8]]) -> &'a [u8] {
-    let end = ends.iter().filter_map(|end| memmem::find(text, end)).min();
+    let ends_at = |at: &usize| {
+        let rest = text.get(*at..).unwrap_or_default();
+        ends.iter().any(|end| rest.starts_with(end))
+    };
+    let end = (0..text.len()).find(ends_at);
     text.get(..end.unwrap_or(text.len())).unwrap_or(text)
 }
 
