@@ -25,3 +25,7 @@ pub mod enroll;
 pub mod export;
 
 pub mod check;
+
+pub mod inputs;
+
+pub mod analyze;

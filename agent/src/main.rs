@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use pantau_agent::{
-    app,
+    analyze, app,
     check::{self, Finding},
     config, enroll, export,
     identity::NotReady,
@@ -58,6 +58,8 @@ enum Command {
     /// Writes batches to a signed file, for a server without a link to its collector. Works beside a
     /// running agent.
     Export(export::Args),
+    /// Tells what logs say: errors, queries, requests. Needs no settings and changes nothing.
+    Analyze(Box<analyze::Args>),
     /// Tests each piece of the settings, says what to do about it, and changes nothing.
     Check {
         /// Prints JSON instead of a table.
@@ -93,6 +95,10 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Run => runtime.block_on(run(cli)),
         Command::Enroll(args) => runtime.block_on(enroll(cli, args)),
         Command::Export(args) => export(cli, args),
+        Command::Analyze(args) => Ok(match analyze::run(args)? {
+            analyze::Outcome::Whole => ExitCode::SUCCESS,
+            analyze::Outcome::Partial => ExitCode::FAILURE,
+        }),
         Command::Check { json } => runtime.block_on(check(cli, *json)),
     }
 }

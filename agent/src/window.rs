@@ -452,6 +452,7 @@ pub(crate) mod samples {
             group: error_group(fingerprint),
             exemplar: "an occurrence".to_owned(),
             error_ids: vec!["@6f02fa9dd".to_owned()],
+            statement: None,
         };
         Entry {
             lines: 1,

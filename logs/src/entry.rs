@@ -160,6 +160,8 @@ pub struct ErrorEvent {
     pub exemplar: String,
     /// Play error ids in it, e.g. `@6f02fa9dd`.
     pub error_ids: Vec<String>,
+    /// Fingerprint of the query that failed, where the log tells the statement.
+    pub statement: Option<u64>,
 }
 
 /// One kind of error; its fields as in the `.proto`.
@@ -182,7 +184,7 @@ pub struct ErrorGroup {
 }
 
 /// Where an error comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
 pub enum Origin {
     Database,
@@ -206,6 +208,8 @@ pub struct QueryEvent {
     pub group: Arc<QueryGroup>,
     /// How long it took.
     pub duration_us: u64,
+    /// Who ran it (`application_name`, redacted), or empty.
+    pub application: Arc<str>,
 }
 
 /// One kind of query; its fields as in the `.proto`.

@@ -28,8 +28,10 @@ const EXEMPLAR_BYTES_MAX: usize = 4_000;
 /// Groups whose definition is kept at hand.
 const GROUPS_KEPT_MAX: usize = 4_096;
 
-/// Relations and kinds of locks kept at hand.
+/// Names of relations, kinds of locks and applications kept at hand.
 const SUBJECTS_KEPT_MAX: usize = 256;
+/// PostgreSQL cuts names at 63 bytes; with schema and database they are three.
+const SUBJECT_BYTES_MAX: usize = 192;
 
 /// Statements whose group is known without reading them again: those of prepared statements come word for
 /// word.
@@ -55,8 +57,8 @@ struct Meaning {
     errors: Kept<Arc<ErrorGroup>>,
     queries: Kept<Arc<QueryGroup>>,
     subjects: Kept<Arc<str>>,
-    /// Group of a statement word for word, and the literals replaced in it.
-    statements: Kept<(Arc<QueryGroup>, u64)>,
+    /// Of a statement word for word: key of its group, and the values replaced in it.
+    statements: Kept<(u64, u64)>,
 }
 
 impl LogStream {
@@ -79,6 +81,11 @@ impl LogStream {
             statements: Kept::new(STATEMENTS_KEPT_MAX),
         };
         LogStream { parser: (format.open)(layout), meaning }
+    }
+
+    /// Goes on with another piece of the log, that begins at an entry; the piece before is finished.
+    pub fn begin_piece(&mut self, format: &Format, layout: &Layout) {
+        self.parser = (format.open)(layout);
     }
 
     /// Takes one line. Tells the entries that this line shows to be complete; those told by one call count
@@ -142,49 +149,65 @@ impl Meaning {
             exemplar.push_str(&format!("\n{label}:  {text}"));
         }
         let error = group::database_error(failure.severity, &failure.sqlstate, &message);
-        self.error(error, exemplar, Vec::new())
+        let group = self.errors.get(error.key(), || Arc::new(error.group())).clone();
+        let statement = failure.parts.iter().find(|part| part.kind == PartKind::Statement);
+        let statement =
+            statement.map(|part| group::statement(&mut self.canonical, &part.text).fingerprint);
+        ErrorEvent { group, exemplar: exemplar_of(exemplar), error_ids: Vec::new(), statement }
     }
 
     fn application(&mut self, failure: ApplicationFailure<'_>) -> ErrorEvent {
         let block = self.redactor.text(&failure.block);
         let error = group::application_error(failure.severity, &block);
-        self.error(error, failure.head.into_owned() + &block, failure.error_ids)
-    }
-
-    fn error(
-        &mut self,
-        error: group::NamedError<'_>,
-        mut exemplar: String,
-        error_ids: Vec<String>,
-    ) -> ErrorEvent {
-        exemplar.truncate(exemplar.floor_char_boundary(EXEMPLAR_BYTES_MAX));
         let group = self.errors.get(error.key(), || Arc::new(error.group())).clone();
-        ErrorEvent { group, exemplar, error_ids }
+        let exemplar = exemplar_of(failure.head.into_owned() + &block);
+        ErrorEvent { group, exemplar, error_ids: failure.error_ids, statement: None }
     }
 
     fn activity(&mut self, activity: &Activity<'_>) -> ActivityEvent {
-        let Activity { kind, amount, subject } = activity;
-        let key = xxh3_64(subject.as_bytes());
-        let subject = self.subjects.get(key, || self.redactor.text(subject).into());
-        ActivityEvent { kind: *kind, amount: *amount, subject: subject.clone() }
+        let subject = self.subject(&activity.subject);
+        ActivityEvent { kind: activity.kind, amount: activity.amount, subject }
     }
 
     fn query(&mut self, execution: &Execution<'_>) -> QueryEvent {
-        let Meaning { redactor, canonical, cluster, queries, statements, .. } = self;
-        let database = execution.database.as_bytes();
-        let key = xxh3_64_with_seed(execution.statement.as_bytes(), xxh3_64(database));
-        let (group, replaced) = statements.get(key, || {
-            let statement = group::statement(canonical, &execution.statement);
-            let key = xxh3_64_with_seed(database, statement.fingerprint);
-            let group = queries.get(key, || {
-                let database = database_name(cluster, &execution.database);
-                Arc::new(statement.group(QuerySource::Log, database))
-            });
-            (group.clone(), statement.replaced)
+        let Execution { database, application, statement, duration_us } = execution;
+        let in_database = xxh3_64(database.as_bytes());
+        let words = xxh3_64_with_seed(statement.as_bytes(), in_database);
+        let group = self.known_query(words).unwrap_or_else(|| {
+            let named = group::statement(&mut self.canonical, statement);
+            let key = named.fingerprint ^ in_database;
+            self.statements.set(words, (key, named.replaced));
+            self.redactor.add_sql_literals(named.replaced);
+            let cluster = &self.cluster;
+            let make = || Arc::new(named.group(QuerySource::Log, database_name(cluster, database)));
+            self.queries.get(key, make).clone()
         });
-        redactor.add_sql_literals(*replaced);
-        QueryEvent { group: group.clone(), duration_us: execution.duration_us }
+        QueryEvent { group, duration_us: *duration_us, application: self.subject(application) }
     }
+
+    /// The group of a statement that came before, word for word.
+    fn known_query(&mut self, words: u64) -> Option<Arc<QueryGroup>> {
+        let (key, replaced) = *self.statements.find(words)?;
+        let group = self.queries.find(key)?.clone();
+        self.redactor.add_sql_literals(replaced);
+        Some(group)
+    }
+
+    /// A name that stands in the log: of a relation, a kind of lock, an application.
+    fn subject(&mut self, name: &str) -> Arc<str> {
+        let Meaning { redactor, subjects, .. } = self;
+        let make = || {
+            let redacted = redactor.text(name);
+            let end = redacted.floor_char_boundary(SUBJECT_BYTES_MAX);
+            redacted.get(..end).unwrap_or_default().into()
+        };
+        subjects.get(xxh3_64(name.as_bytes()), make).clone()
+    }
+}
+
+fn exemplar_of(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(EXEMPLAR_BYTES_MAX));
+    text
 }
 
 fn database_name(cluster: &str, database: &str) -> String {

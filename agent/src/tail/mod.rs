@@ -12,7 +12,7 @@ mod identity;
 mod judge;
 mod look;
 mod open;
-mod packed;
+pub(crate) mod packed;
 mod probe;
 mod reader;
 mod source;

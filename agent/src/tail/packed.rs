@@ -22,7 +22,7 @@ const XZ_WINDOW_BYTES: usize = 64 * 1024;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(crate) enum Packing {
     Gzip,
     Zip,
     Bzip2,
@@ -40,7 +40,7 @@ const ENDINGS: [(&[u8], Packing); 5] = [
 ];
 
 /// What the file was called before it was compressed, and how it was.
-pub(super) fn split_name(name: &OsStr) -> (&[u8], Option<Packing>) {
+pub(crate) fn split_name(name: &OsStr) -> (&[u8], Option<Packing>) {
     let name = name.as_bytes();
     let found =
         ENDINGS.iter().find_map(|(end, packing)| Some((name.strip_suffix(*end)?, *packing)));
@@ -51,7 +51,7 @@ pub(super) fn split_name(name: &OsStr) -> (&[u8], Option<Packing>) {
 }
 
 /// What is inside, from its beginning.
-pub(super) fn unpack(file: File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
+pub(crate) fn unpack(file: File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
     let input = BufReader::with_capacity(INPUT_BYTES, FromStart { file, at: 0 });
     Ok(match packing {
         Packing::Gzip => Box::new(MultiGzDecoder::new(input)),
@@ -68,7 +68,7 @@ pub(super) fn unpack(file: File, packing: Packing) -> io::Result<Box<dyn Read + 
 
 /// Whether the error says that the content is not what its name promises, or not yet all of it: a disk
 /// that fails gives an error of the system.
-pub(super) fn is_damage(error: &io::Error) -> bool {
+pub(crate) fn is_damage(error: &io::Error) -> bool {
     error.raw_os_error().is_none()
 }
 

@@ -27,7 +27,7 @@ fn place(source: &str, inode: u64) -> SourcePosition {
 }
 
 fn query_entry(fingerprint: u64, at_ms: i64, duration_us: u64) -> Entry {
-    let event = QueryEvent { group: query_group(fingerprint), duration_us };
+    let event = QueryEvent { group: query_group(fingerprint), duration_us, application: "".into() };
     Entry { event: Some(Event::Query(event)), ..error_entry(0, at_ms, 10) }
 }
 
@@ -186,6 +186,7 @@ fn the_newest_occurrence_is_the_exemplar_and_at_most_sixteen_error_ids_go_with_i
             group: error_group(7),
             exemplar: format!("occurrence {n}"),
             error_ids: vec![format!("@id{n}")],
+            statement: None,
         };
         Entry { event: Some(Event::Error(event)), ..error_entry(7, NOW_MS - n, 10) }
     });

@@ -16,16 +16,30 @@ impl<Value> Kept<Value> {
 
     /// The value of a key, which is a hash; made if it is not kept.
     pub fn get(&mut self, key: u64, make: impl FnOnce() -> Value) -> &Value {
-        if self.places.is_empty() {
-            self.places.resize_with(self.places_max.max(1), || None);
-        }
-        let place = key as usize % self.places.len();
-        let slot = &mut self.places[place];
+        let slot = self.slot(key);
         if slot.as_ref().is_some_and(|(known, _)| *known != key) {
             *slot = None;
         }
         let (_, value) = slot.get_or_insert_with(|| (key, make()));
         value
+    }
+
+    /// The value of a key, if it is kept.
+    pub fn find(&mut self, key: u64) -> Option<&Value> {
+        self.slot(key).as_ref().filter(|(known, _)| *known == key).map(|(_, value)| value)
+    }
+
+    /// Keeps a value.
+    pub fn set(&mut self, key: u64, value: Value) {
+        *self.slot(key) = Some((key, value));
+    }
+
+    fn slot(&mut self, key: u64) -> &mut Option<(u64, Value)> {
+        if self.places.is_empty() {
+            self.places.resize_with(self.places_max.max(1), || None);
+        }
+        let place = key as usize % self.places.len();
+        &mut self.places[place]
     }
 }
 

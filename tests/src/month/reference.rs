@@ -177,8 +177,11 @@ impl Server {
                 let duration_us = self.duration_us(place);
                 let called = &mut self.called[place];
                 *called = (called.0 + 1, called.1 + duration_us);
-                let event =
-                    Event::Query(QueryEvent { group: self.queries[place].clone(), duration_us });
+                let event = Event::Query(QueryEvent {
+                    group: self.queries[place].clone(),
+                    duration_us,
+                    application: "".into(),
+                });
                 let at_ms = begin_ms + self.dice.between(0, 59_999) as i64;
                 entries.push(entry(1, at_ms, Some(event)));
             }
@@ -193,7 +196,12 @@ impl Server {
                 self.occurred[place] += 1;
                 let group = self.errors[place].clone();
                 let exemplar = self.exemplar(&group);
-                let event = Event::Error(ErrorEvent { group, exemplar, error_ids: vec![] });
+                let event = Event::Error(ErrorEvent {
+                    group,
+                    exemplar,
+                    error_ids: vec![],
+                    statement: None,
+                });
                 let at_ms = begin_ms + self.dice.between(0, 59_999) as i64;
                 entries.push(entry(12, at_ms, Some(event)));
             }

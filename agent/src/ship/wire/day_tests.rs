@@ -207,9 +207,11 @@ impl Server {
             let median = 400.0 * 1.01_f64.powf((query * 7 % 500) as f64);
             for _ in 0..calls {
                 let duration_us = (median * (0.8 * self.dice.normal()).exp()) as u64;
-                entries.push(
-                    self.entry(Event::Query(QueryEvent { group: group.clone(), duration_us })),
-                );
+                entries.push(self.entry(Event::Query(QueryEvent {
+                    group: group.clone(),
+                    duration_us,
+                    application: "".into(),
+                })));
             }
         }
         for _ in 0..errors {
@@ -268,7 +270,7 @@ impl Server {
             ),
         };
         let error_ids = if is_java { vec![id] } else { Vec::new() };
-        Event::Error(ErrorEvent { group, exemplar, error_ids })
+        Event::Error(ErrorEvent { group, exemplar, error_ids, statement: None })
     }
 
     fn sample(&mut self, calls: u64, at_ms: i64) {

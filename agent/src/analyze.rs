@@ -1,0 +1,269 @@
+//! `pantau-agent analyze`: what logs say, without settings, collector or server.
+
+mod amounts;
+mod document;
+mod html;
+mod labels;
+mod pieces;
+mod terminal;
+mod work;
+
+use std::{
+    fs,
+    io::{IsTerminal, Read as _, Write},
+    path::PathBuf,
+    time::Instant,
+};
+
+use anyhow::{Context, bail};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use pantau_logs::{
+    format::{FORMATS, Format, Layout},
+    summary::{Period, Summary},
+};
+
+use crate::inputs::{self, Input, Unreadable};
+use document::{File, Maker};
+use labels::Language;
+use work::{Job, Read};
+
+/// Bytes from the beginning of a log that its format is told from.
+const SAMPLE_BYTES: u64 = 256 * 1024;
+/// Between two looks at the progress.
+const PROGRESS_EVERY_MS: u128 = 200;
+/// The zone that is taken where none is named: most LPSEs lie in it.
+const ZONE_DEFAULT: &str = "Asia/Jakarta";
+
+/// What was typed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Logs, folders with logs, patterns, or - for standard input; .gz .bz2 .xz .zst .zip are unpacked.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Format of all logs instead of finding out [see `pantau-agent detect`].
+    #[arg(long, value_name = "NAME", value_parser = format_named)]
+    pub format: Option<&'static Format>,
+    /// log_line_prefix of PostgreSQL, or the pattern of log4j, logback, nginx or Apache.
+    #[arg(long, value_name = "TEXT")]
+    pub layout: Option<String>,
+    /// Counts from this day or time on, e.g. 2026-11-01 or 2026-11-01T08:00.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Counts up to this day or time, which is not included.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Zone of --from and --to, of logs that name none, and of all times told.
+    #[arg(long, value_name = "ZONE", default_value = ZONE_DEFAULT, value_parser = zone)]
+    pub tz: TimeZone,
+    /// Prints JSON (described in docs/ANALYZE.md).
+    #[arg(long, conflicts_with = "html")]
+    pub json: bool,
+    /// Writes a page for a browser to this file (- for standard output).
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Kinds of error, query and page told of each ranking.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub top: u16,
+    /// Cores to use [default: all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub cores: Option<u16>,
+    /// Language of page and table.
+    #[arg(long, value_enum, default_value_t = Language::Id)]
+    pub lang: Language,
+    /// No progress on standard error.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+fn format_named(name: &str) -> Result<&'static Format, String> {
+    Format::named(name).ok_or_else(|| {
+        let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+        format!("allowed are {}", names.join(", "))
+    })
+}
+
+fn zone(name: &str) -> Result<TimeZone, &'static str> {
+    TimeZone::get(name).map_err(
+        |_| "not a known zone; use Asia/Jakarta (WIB), Asia/Makassar (WITA) or Asia/Jayapura (WIT)",
+    )
+}
+
+/// Whether all that was named was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it.
+    Whole,
+    /// Something could not be read or not be told.
+    Partial,
+}
+
+/// Reads the logs and prints what they say.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let period = period(args)?;
+    let (inputs, unreadable) = inputs::expand(&args.files);
+    let mut files: Vec<File> = unreadable.into_iter().map(not_read).collect();
+    let (jobs, reasons) = jobs(args, inputs, &mut files);
+    if jobs.is_empty() {
+        let why: Vec<_> = files
+            .iter()
+            .map(|file| format!("{}: {}", file.name, file.fault.as_deref().unwrap_or_default()))
+            .collect();
+        bail!("no log to read\n{}", why.join("\n"));
+    }
+    let (summary, reads) = read(args, &jobs, period);
+    let told = jobs.iter().zip(reasons).zip(reads);
+    files.splice(
+        0..0,
+        told.map(|((job, why), read)| document::file(job, &why, read)).collect::<Vec<_>>(),
+    );
+    let partial = files.iter().any(|file| file.fault.is_some());
+    tell(args, &summary, files)?;
+    Ok(if partial { Outcome::Partial } else { Outcome::Whole })
+}
+
+fn period(args: &Args) -> anyhow::Result<Period> {
+    let at = |name: &str, typed: &Option<String>| {
+        typed.as_ref().map(|typed| moment(name, typed, &args.tz)).transpose()
+    };
+    let period = Period { from_ms: at("--from", &args.from)?, to_ms: at("--to", &args.to)? };
+    if let (Some(from), Some(to)) = (period.from_ms, period.to_ms)
+        && from >= to
+    {
+        bail!("--from must be before --to");
+    }
+    Ok(period)
+}
+
+/// An instant, a civil time of the zone, or a day of it.
+fn moment(name: &str, typed: &str, zone: &TimeZone) -> anyhow::Result<i64> {
+    if let Ok(instant) = typed.parse::<Timestamp>() {
+        return Ok(instant.as_millisecond());
+    }
+    let civil: DateTime = typed.parse().ok().with_context(|| {
+        format!("{name} {typed:?}: write a day (2026-11-01) or a time (2026-11-01T08:00)")
+    })?;
+    Ok(civil.to_zoned(zone.clone())?.timestamp().as_millisecond())
+}
+
+/// What is read and why it is taken for its format; what is not goes to `files`.
+fn jobs(args: &Args, inputs: Vec<Input>, files: &mut Vec<File>) -> (Vec<Job>, Vec<String>) {
+    let now_ms = Timestamp::now().as_millisecond();
+    let (mut jobs, mut reasons) = (Vec::new(), Vec::new());
+    for input in inputs {
+        match job(args, &input, now_ms) {
+            Ok((job, why)) => {
+                jobs.push(job);
+                reasons.push(why);
+            }
+            Err(why) => files.push(not_read(Unreadable { name: input.name(), why })),
+        }
+    }
+    (jobs, reasons)
+}
+
+fn job(args: &Args, input: &Input, now_ms: i64) -> Result<(Job, String), String> {
+    let told = |error: std::io::Error| format!("{} ({error})", inputs::why(&error));
+    let mut opened = input.open().map_err(told)?;
+    let now_ms = opened.modified_ms.unwrap_or(now_ms);
+    let mut head = Vec::new();
+    opened.reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut head).map_err(told)?;
+    let (format, found, why) = match args.format {
+        Some(format) => (format, None, "--format".to_owned()),
+        None => recognised(input, &head, now_ms)?,
+    };
+    let text = args.layout.clone().or(found).filter(|_| format.layout.is_some());
+    let layout = Layout { text, zone: args.tz.clone() };
+    // A file is opened again; of standard input this was the beginning.
+    let head = if *input == Input::Stdin { head } else { Vec::new() };
+    Ok((Job { input: input.clone(), head, format, layout, now_ms }, why))
+}
+
+/// Format, layout and why.
+fn recognised(
+    _input: &Input,
+    head: &[u8],
+    _now_ms: i64,
+) -> Result<(&'static Format, Option<String>, String), String> {
+    let layout = Layout { text: None, zone: TimeZone::UTC };
+    let share = |format: &&&'static Format| {
+        let parser = (format.open)(&layout);
+        head.split(|b| *b == b'\n')
+            .take(500)
+            .filter(|l| parser.fit(l) == pantau_logs::parse::Fit::Begins)
+            .count()
+    };
+    let best = FORMATS.iter().max_by_key(share).ok_or("none")?;
+    Ok((best, None, String::new()))
+}
+
+fn not_read(unreadable: Unreadable) -> File {
+    File {
+        name: unreadable.name,
+        format: String::new(),
+        why: String::new(),
+        bytes: 0,
+        lines: 0,
+        unparsed: 0,
+        fault: Some(unreadable.why),
+    }
+}
+
+fn read(args: &Args, jobs: &[Job], period: Period) -> (Summary, Vec<Read>) {
+    let all = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = args.cores.map_or(all, usize::from);
+    let shows = !args.quiet && std::io::stderr().is_terminal();
+    let mut progress = Progress { begun: Instant::now(), shown: 0, bytes: 0, shows };
+    let read = work::run(jobs, period, cores, |bytes| progress.add(bytes));
+    progress.end();
+    read
+}
+
+/// One line on standard error that is written over.
+struct Progress {
+    begun: Instant,
+    shown: u128,
+    bytes: u64,
+    shows: bool,
+}
+
+impl Progress {
+    fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        let passed = self.begun.elapsed().as_millis();
+        if self.shows && passed - self.shown >= PROGRESS_EVERY_MS {
+            self.shown = passed;
+            let per_second = u128::from(self.bytes) * 1_000 / passed.max(1);
+            let rate = amounts::bytes(u64::try_from(per_second).unwrap_or(u64::MAX));
+            eprint!("\r{:>10}  {rate}/s   ", amounts::bytes(self.bytes));
+        }
+    }
+
+    fn end(&self) {
+        if self.shown > 0 {
+            eprint!("\r{:40}\r", "");
+        }
+    }
+}
+
+fn tell(args: &Args, summary: &Summary, files: Vec<File>) -> anyhow::Result<()> {
+    let maker = Maker { summary, zone: &args.tz, kinds_max: usize::from(args.top) };
+    let document = maker.document(files);
+    let stdout = |text: &str| {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot print the result")
+    };
+    if args.json {
+        return stdout(&(serde_json::to_string_pretty(&document)? + "\n"));
+    }
+    match &args.html {
+        Some(path) if path.as_os_str() == "-" => stdout(&html::render(&document, args.lang)?),
+        Some(path) => fs::write(path, html::render(&document, args.lang)?)
+            .with_context(|| format!("{} cannot be written", path.display())),
+        None => stdout(&terminal::render(&document, args.lang, columns())),
+    }
+}
+
+/// How wide the terminal says it is.
+fn columns() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok()
+}
