@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use crate::entry::{ActivityKind, EventTime, Severity};
 
+pub mod pgbouncer;
 pub mod play;
 pub mod postgres;
 mod time;

@@ -27,7 +27,7 @@ pub const FORMAT: Format = Format {
 
 /// The reader of one log.
 #[derive(Debug)]
-struct Stderr {
+pub(super) struct Stderr {
     prefix: Option<Prefix>,
     clock: Clock,
     open: Option<(Extent, Body)>,
@@ -48,7 +48,7 @@ enum Body {
 }
 
 impl Stderr {
-    fn new(layout: &Layout) -> Stderr {
+    pub(super) fn new(layout: &Layout) -> Stderr {
         Stderr {
             prefix: layout.text.as_deref().and_then(Prefix::compile),
             clock: Clock::new(layout.zone.clone()),
@@ -56,6 +56,23 @@ impl Stderr {
             record: Record::default(),
             stray: Vec::new(),
             neighbour: None,
+        }
+    }
+
+    /// Takes a line of an envelope: one entry's text with all its lines, or a further part of one.
+    pub(super) fn payload(&mut self, line: Line<'_>, out: &mut Out<'_>) {
+        let mut lines = line.bytes.split(|byte| *byte == b'\n');
+        self.line(Line { bytes: lines.next().unwrap_or_default(), ..line }, out);
+        for text in lines {
+            if !matches!(self.open, Some((_, Body::Entry))) {
+                return;
+            }
+            match self.head(text) {
+                Some((_, label, text)) if !label.begins_entry() => {
+                    self.record.part(label, text);
+                }
+                _ => self.record.append(text.strip_prefix(b"\t").unwrap_or(text)),
+            }
         }
     }
 
