@@ -234,7 +234,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::parse::samples::read_all;
+    use crate::parse::{
+        facts::{hold, logs},
+        samples::read_all,
+    };
 
     fn told(line: &str) -> String {
         let log = format!("{line}\n");
@@ -298,11 +301,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_stop_it_and_every_line_is_told(tail in any::<Vec<u8>>(), head in prop::sample::select(vec!["", "2026-11-21 14:03:05 WIB [1] LOG ", "2026-11-21 14:03:05 1 LOG C-0x1: a closing because: (age="])) {
-            let log = [head.as_bytes(), &tail].concat();
-            let told = crate::parse::samples::read_in(&FORMAT, None, jiff::tz::TimeZone::UTC, &log, 0);
-            let lines = log.split_inclusive(|byte| *byte == b'\n').count() as u64;
-            prop_assert_eq!(told.iter().map(|parsed| parsed.lines).sum::<u64>(), lines);
+        fn what_holds_of_every_format_holds(log in logs(&[
+            "2026-11-21 14:03:05 WIB [1] LOG stats: 1",
+            "2026-11-21 14:03:05 1 LOG C-0x1: a/b@c:1 closing because: x (age=99999999999999)",
+            "2026-11-21 14:03:05 WIB [1] WARNING C-0x1: a/b@c:1 pooler error: x",
+            "no head",
+        ])) {
+            hold(&FORMAT, &log);
         }
     }
 }
