@@ -128,29 +128,26 @@ impl Parser for Csv {
 /// server was killed) costs no other: within a field quotes are doubled, so a run of them is even unless it
 /// ends the field, and then a comma or the end follows.
 fn head(line: &[u8]) -> Option<(Head<'_>, Label, &[u8])> {
-    let mut fields = Head::default();
     let (time, rest) =
         line.split_at_checked(time_length(line)).filter(|(time, _)| !time.is_empty())?;
-    fields.time = time;
     let (_user, rest) = quoted(rest.strip_prefix(b",")?)?;
     let (database, rest) = quoted(rest)?;
-    fields.database = database;
-    let (process, rest) = bare(rest)?;
-    fields.session = Some(process).filter(|id| id.iter().all(u8::is_ascii_digit))?;
+    let (session, rest) = bare(rest)?;
     let (_client, rest) = quoted(rest)?;
-    let (_session, rest) = bare(rest)?;
-    let (_line_number, rest) = bare(rest)?;
+    let rest = (0..2).try_fold(rest, |rest, _session_and_line| Some(bare(rest)?.1))?;
     let (_command, rest) = quoted(rest)?;
-    let (_session_start, rest) = bare(rest)?;
-    let (_virtual_transaction, rest) = bare(rest)?;
-    let (_transaction, rest) = bare(rest)?;
+    let rest = (0..3).try_fold(rest, |rest, _start_and_transactions| Some(bare(rest)?.1))?;
     let (severity, rest) = bare(rest)?;
     let label = Label::of(severity).filter(|label| label.begins_entry())?;
-    let (sqlstate, rest) = bare(rest)?;
-    fields.sqlstate = Some(sqlstate).filter(|state| state.len() == 5)?;
-    let quotes = rest.iter().take_while(|byte| **byte == b'"').count();
-    let begins = quotes % 2 == 1 && rest.get(quotes).is_some_and(|byte| *byte != b',');
-    begins.then_some((fields, label, rest))
+    let (sqlstate, message) = bare(rest)?;
+    let is_head = sqlstate.len() == 5 && session.iter().all(u8::is_ascii_digit);
+    let head = Head { time, session, database, sqlstate, ..Head::default() };
+    (is_head && begins_message(message)).then_some((head, label, message))
+}
+
+fn begins_message(field: &[u8]) -> bool {
+    let quotes = field.iter().take_while(|byte| **byte == b'"').count();
+    quotes % 2 == 1 && field.get(quotes).is_some_and(|byte| *byte != b',')
 }
 
 /// A field without quotes, and what stands after its comma.

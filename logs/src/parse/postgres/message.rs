@@ -259,18 +259,27 @@ const LOCKED: &[(&str, &str)] = &[
     ("remote transaction", "remote transaction"), ("pg_database.datfrozenxid", "datfrozenxid"),
 ];
 
+/// Modes of locks (documentation of version 18, "Explicit Locking").
+const MODES: &[&str] = &[
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+];
+
 /// `ShareLock on transaction`: the mode and the kind of thing, never which.
 fn lock(message: &str) -> Cow<'_, str> {
-    let Some((before, after)) =
-        message.split_once("Lock on ").or_else(|| message.split_once("Lock pada "))
-    else {
-        return Cow::Borrowed("");
-    };
+    let words = message.split_once(" on ").or_else(|| message.split_once(" pada "));
+    let Some((before, after)) = words else { return Cow::Borrowed("") };
     let mode = before.rsplit(' ').next().unwrap_or_default();
-    let known = |(words, _): &&(&str, &str)| after.starts_with(words);
-    match LOCKED.iter().find(known) {
-        Some((_, kind)) => Cow::Owned(format!("{mode}Lock on {kind}")),
-        None => Cow::Owned(format!("{mode}Lock")),
+    let Some(mode) = MODES.iter().find(|known| **known == mode) else { return Cow::Borrowed("") };
+    match LOCKED.iter().find(|(words, _)| after.starts_with(words)) {
+        Some((_, kind)) => Cow::Owned(format!("{mode} on {kind}")),
+        None => Cow::Borrowed(mode),
     }
 }
 

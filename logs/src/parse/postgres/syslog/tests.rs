@@ -181,6 +181,10 @@ proptest! {
     ])) {
         hold(&FORMAT, &log);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Sessions that write at once, for longer than an entry is held.
     #[test]
