@@ -247,7 +247,7 @@ pub struct Labels {
     /// Machine words for why (of states and of losses), and what people read.
     pub reasons: [(&'static str, &'static str); 36],
     /// Classes of errors, and what people read.
-    pub classes: [(&'static str, &'static str); 41],
+    pub classes: [(&'static str, &'static str); 46],
 }
 
 impl Labels {

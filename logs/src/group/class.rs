@@ -42,23 +42,28 @@ const fn class(
 
 #[rustfmt::skip]
 const CLASSES: &[Class] = &[
-    class("database.deadlock", true, &["40P01"], &["LockAcquisitionException"], &["deadlock detected"]),
-    class("database.serialization", true, &["40001"], &[], &["could not serialize access"]),
-    class("database.unique_violation", true, &["23505"], &[], &["duplicate key value violates"]),
-    class("database.foreign_key_violation", true, &["23503"], &[], &["violates foreign key constraint"]),
-    class("database.not_null_violation", true, &["23502"], &[], &["violates not-null constraint"]),
-    class("database.check_violation", true, &["23514", "23P01"], &[], &["violates check constraint", "violates exclusion constraint"]),
+    class("database.deadlock", true, &["40P01"], &["LockAcquisitionException"], &["deadlock detected", "terdeteksi 'deadlock'"]),
+    class("database.serialization", true, &["40001"], &[], &["could not serialize access", "tidak bisa men-serialisasi akses", "tak dapat men-serial-kan akses"]),
+    class("database.unique_violation", true, &["23505"], &[], &["duplicate key value violates", "nilai kunci ganda melanggar"]),
+    class("database.foreign_key_violation", true, &["23503"], &[], &["violates foreign key constraint", "aturan foreign key"]),
+    class("database.not_null_violation", true, &["23502"], &[], &["violates not-null constraint", "melanggar not-null constraint"]),
+    class("database.check_violation", true, &["23514", "23P01"], &[], &["violates check constraint", "violates exclusion constraint", "melanggar pemeriksaan constraint", "melanggar eksklusif constraint"]),
     class("database.constraint_violation", true, &["23"], &["ConstraintViolationException"], &[]),
-    class("database.disk_full", true, &["53100"], &[], &["could not extend file", "could not write to file", "could not write block"]),
-    class("database.out_of_memory", true, &["53200"], &[], &["out of memory detail", "out of shared memory", "memory exhausted"]),
-    class("database.too_many_connections", true, &["53300"], &[], &["too many clients already", "remaining connection slots", "too many connections for"]),
-    class("database.authentication", false, &["28"], &[], &["password authentication failed", "no pg_hba.conf entry", "authentication failed for user", "peer authentication"]),
+    class("database.disk_full", true, &["53100"], &[], &["could not extend file", "could not write to file", "could not write block", "tak dapat memperbesar file", "tidak dapat menulis ke file", "tak dapat menulis blok"]),
+    class("database.out_of_memory", true, &["53200"], &[], &["out of memory detail", "out of shared memory", "memory exhausted", "could not fork new process for connection", "kehabisan memori 'shared'"]),
+    class("database.too_many_connections", true, &["53300"], &[], &["too many clients already", "remaining connection slots", "too many connections for", "no more connections allowed", "terlalu banyak klien yang sudah ada", "slot koneksi yang tersisa", "terlalu banyak koneksi untuk"]),
+    class("database.authentication", false, &["28"], &[], &["password authentication failed", "no pg_hba.conf entry", "authentication failed for user", "peer authentication", "pooler error: no such user", "pooler error: auth failed", "password gagal diotentikasi", "tidak ada entry pg_hba.conf"]),
     class("database.unknown_database", false, &["3D000"], &[], &["database \"<text>\" does not exist"]),
-    class("database.timeout", true, &["57014", "25P03", "55P03"], &[], &["canceling statement due to", "due to idle-in-transaction timeout", "could not obtain lock", "canceling autovacuum"]),
-    class("database.shutdown", true, &["57P"], &[], &["the database system is", "due to administrator command", "terminating connection because of crash", "terminating connection due to"]),
-    class("database.read_only", true, &["25006"], &[], &["in a read-only transaction"]),
-    class("database.transaction_aborted", true, &["25P02"], &[], &["current transaction is aborted"]),
-    class("database.connection", true, &["08"], &[], &["could not receive data from client", "could not send data to client", "connection to client lost", "unexpected eof on client", "connection refused. check that the hostname", "an i/o error occurred while sending to the backend", "this connection has been closed"]),
+    class("database.lock_wait", true, &["55P03"], &[], &["could not obtain lock", "canceling statement due to lock timeout", "tidak mendapatkan kunci", "tidak mendapatkan 'lock'", "kunci kehabisan waktu tunggu"]),
+    class("database.timeout", true, &["57014", "25P03"], &[], &["canceling statement due to", "due to idle-in-transaction timeout", "canceling autovacuum", "query_wait_timeout", "client_login_timeout", "perintah kehabisan waktu tunggu", "perintah karena permintaan pengguna"]),
+    class("database.archive", true, &[], &[], &["archive command failed", "archive command was terminated", "archive command exited", "archiver process (pid", "archiving write-ahead log file", "archiving transaction log file", "perintah arsip gagal", "perintah arsip telah dihentikan", "proses pengarsipan (pid"]),
+    class("database.crash", true, &["57P02"], &[], &["(pid <n>) was terminated by", "(pid <n>) exited with", "terminating any other active server processes", "all server processes terminated", "abnormal database system shutdown", "database system was interrupted", "database system shutdown was interrupted", "database system was not properly shut down", "because of crash of another server process", "(pid <n>) telah dihentikan oleh", "(pid <n>) keluar dengan", "mengakhiri setiap proses server aktif", "semua proses server dibatalkan", "sistem database terganggu", "sistem database mati tidak baik", "karena proses server lain mati"]),
+    class("database.replication", true, &[], &[], &["replication terminated by primary server", "due to replication timeout", "terminating walreceiver", "from wal stream", "could not connect to the primary server", "requested wal segment", "replikasi diputus oleh server utama", "karena waktu replikasi", "dari stream wal"]),
+    class("database.checkpoints", true, &[], &[], &["checkpoints are occurring too frequently", "terlalu sering terjadi (setiap"]),
+    class("database.shutdown", true, &["57P"], &[], &["the database system is", "due to administrator command", "terminating connection due to", "sistem database dinyalakan", "sistem database dimatikan", "sistem database dalam mode pemulihan", "karena perintah administrator"]),
+    class("database.read_only", true, &["25006"], &[], &["in a read-only transaction", "dalam transaksi hanya-baca"]),
+    class("database.transaction_aborted", true, &["25P02"], &[], &["current transaction is aborted", "transaksi saat ini dibatalkan"]),
+    class("database.connection", true, &["08"], &[], &["could not receive data from client", "could not send data to client", "connection to client lost", "unexpected eof on client", "could not accept ssl connection", "server conn crashed?", "server login failed", "tidak dapat menerima data dari klien", "tidak dapat mengirim data ke klien", "koneksi ke klien hilang", "tidak dapat menerima koneksi ssl", "tidak terduga pada koneksi klien", "tidak disuga pada sambungan client", "connection refused. check that the hostname", "an i/o error occurred while sending to the backend", "this connection has been closed"]),
     class("database.corruption", true, &["XX001", "XX002"], &[], &["invalid page in block", "missing chunk number", "could not read block", "unexpected chunk number"]),
     class("database.permission", true, &["42501"], &[], &["permission denied for", "must be owner of"]),
     class("database.missing_object", true, &["42P01", "42703", "42883", "3F000", "42704"], &[], &["does not exist"]),
@@ -163,6 +168,49 @@ mod tests {
             ("canceling statement due to statement timeout", "database.timeout"),
             ("the database system is starting up", "database.shutdown"),
             ("something new", "database.other"),
+            ("server process (PID <n>) was terminated by signal <n>: Killed", "database.crash"),
+            ("all server processes terminated; reinitializing", "database.crash"),
+            (
+                "database system was not properly shut down; automatic recovery in progress",
+                "database.crash",
+            ),
+            ("terminating connection because of crash of another server process", "database.crash"),
+            ("canceling statement due to lock timeout", "database.lock_wait"),
+            ("could not obtain lock on row in relation \"peserta\"", "database.lock_wait"),
+            ("archive command failed with exit code <n>", "database.archive"),
+            ("archiver process (PID <n>) exited with exit code <n>", "database.archive"),
+            ("terminating walsender process due to replication timeout", "database.replication"),
+            (
+                "checkpoints are occurring too frequently (<n> seconds apart)",
+                "database.checkpoints",
+            ),
+            ("could not accept SSL connection: EOF detected", "database.connection"),
+            ("pooler error: query_wait_timeout", "database.timeout"),
+            (
+                "pooler error: no more connections allowed (max_client_conn)",
+                "database.too_many_connections",
+            ),
+            ("server login failed: FATAL x", "database.connection"),
+        ] {
+            assert_eq!(database("", message), class, "{message}");
+        }
+    }
+
+    #[test]
+    fn the_servers_translation_has_the_class_of_the_english_message() {
+        for (message, class) in [
+            ("nilai kunci ganda melanggar batasan unik « a »", "database.unique_violation"),
+            ("terdeteksi 'deadlock'", "database.deadlock"),
+            ("pembatalan perintah karena kunci kehabisan waktu tunggu", "database.lock_wait"),
+            ("pembatalan perintah karena perintah kehabisan waktu tunggu", "database.timeout"),
+            ("maaf, terlalu banyak klien yang sudah ada", "database.too_many_connections"),
+            ("sistem database dinyalakan", "database.shutdown"),
+            ("memutus koneksi karena perintah administrator", "database.shutdown"),
+            ("memutus koneksi karena proses server lain mati (crash)", "database.crash"),
+            ("proses server (PID <n>) telah dihentikan oleh sinyal <n>", "database.crash"),
+            ("perintah arsip gagal dengan kode exit <n>", "database.archive"),
+            ("tak dapat memperbesar file « a »", "database.disk_full"),
+            ("tidak dapat menerima data dari klien : x", "database.connection"),
         ] {
             assert_eq!(database("", message), class, "{message}");
         }

@@ -9,6 +9,9 @@ use std::borrow::Cow;
 
 use crate::entry::{ActivityKind, EventTime, Severity};
 
+#[cfg(test)]
+pub(crate) mod facts;
+pub mod pgbouncer;
 pub mod play;
 pub mod postgres;
 mod time;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     entry::{OWN_SELECT, Severity},
-    parse::{ENTRY_BYTES_MAX, play, postgres},
+    parse::{ENTRY_BYTES_MAX, pgbouncer, play, postgres},
 };
 
 const POSTGRES: &str = include_str!("../parse/fixtures/postgresql.log");
@@ -368,7 +368,7 @@ fn what_leaves(format: &Format, log: &str) -> String {
     seen
 }
 
-/// A text planted wherever the two formats carry text.
+/// A text planted wherever the formats carry text.
 fn logs_with(planted: &str) -> Vec<(&'static Format, String)> {
     let head = "2026-11-21 14:03:05 WIB [812] epns@epns_prod";
     let further = |label: &str| format!("{head} ERROR:  gagal\n{head} {label}:  {planted}\n");
@@ -387,7 +387,50 @@ fn logs_with(planted: &str) -> Vec<(&'static Format, String)> {
         ["DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY"]
             .map(|label| (postgres(), further(label))),
     );
+    logs.extend(other_forms_with(planted));
     logs
+}
+
+/// The same in PostgreSQL's other forms, in LOG messages that are failures, and in the pool's log.
+fn other_forms_with(planted: &str) -> Vec<(&'static Format, String)> {
+    let csv = planted.replace('"', "\"\"");
+    let json = planted.replace('\\', "\\\\").replace('"', "\\\"");
+    let at = "2026-11-21 14:03:05 WIB";
+    let syslog = |piece: u8, text: &str| {
+        format!("Nov 21 14:03:05 db1 postgres[812]: [5-{piece}] {text}{planted}\n")
+    };
+    vec![
+        (postgres(), format!("{at} [812] LOG:  could not open file: {planted}\n")),
+        (
+            postgres(),
+            format!(
+                "{at} [812] LOG:  process 1 acquired {planted}Lock on transaction {planted} after 1.000 ms\n"
+            ),
+        ),
+        (
+            &postgres::csv::FORMAT,
+            format!(
+                "{at},\"epns\",\"epns_prod\",812,,1.1,7,,{at},,0,ERROR,23505,\"x {csv}\",\"{csv}\",\"{csv}\",\"{csv}\",1,\"{csv}\",\"{csv}\",2,,\"\"\n"
+            ),
+        ),
+        (
+            &postgres::json::FORMAT,
+            format!(
+                "{{\"timestamp\":\"{at}\",\"error_severity\":\"ERROR\",\"message\":\"x {json}\",\"detail\":\"{json}\",\"hint\":\"{json}\",\"internal_query\":\"{json}\",\"context\":\"{json}\",\"statement\":\"{json}\"}}\n"
+            ),
+        ),
+        (
+            &postgres::json::FORMAT,
+            format!(
+                "{{\"textPayload\":\"{at} [812] ERROR:  x {json}\\n{at} [812] DETAIL:  {json}\"}}\n"
+            ),
+        ),
+        (
+            &postgres::syslog::FORMAT,
+            [syslog(1, "ERROR:  x "), syslog(2, "DETAIL:  "), syslog(3, "#011")].concat(),
+        ),
+        (&pgbouncer::FORMAT, format!("{at} [1] WARNING C-0x1: a/b@c:1 pooler error: {planted}\n")),
+    ]
 }
 
 #[test]

@@ -1,4 +1,11 @@
 //! LOG messages about statements: which of them is one call with its duration.
+//!
+//! With `log_statement` a statement is told of when it begins, and when it ends only how long it took
+//! (PostgreSQL's `check_log_duration`: what was logged is not logged again). The two stand apart, with lines
+//! of other sessions between. Joining them is not done: a beginning would have to be held until its end,
+//! however long that takes, so nothing after it could be told, and reading could not resume between the two.
+//! Counting those that happen to stand together would favour the quick ones. Both are seen under rules of
+//! their own; `log_min_duration_statement` without `log_statement` tells of whole calls.
 
 /// What a LOG message says about a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,80 +21,122 @@ pub enum Timed<'a> {
     Ignored(&'static str),
 }
 
-/// Reads a LOG message. The extended protocol logs three durations for one call; only `execute` is
-/// counted, as `pg_stat_statements` does.
-pub fn read(message: &str) -> Timed<'_> {
-    let Some((duration_us, rest)) = duration(message) else {
-        return Timed::Ignored(match first_word(message) {
-            "statement" | "execute" | "pernyataan" => "statement without duration",
-            _ => "log message",
-        });
-    };
-    match (first_word(rest), rest.split_once(": ")) {
-        ("", _) => Timed::Ignored("duration without statement"),
-        ("statement" | "execute" | "pernyataan", Some((_, statement))) => {
-            Timed::Call { duration_us, statement }
-        }
-        ("parse" | "bind", _) => Timed::Ignored("parse and bind"),
-        // auto_explain tells of the same call once more.
-        ("plan", _) => Timed::Ignored("plan"),
-        _ => Timed::Ignored("duration of no statement"),
-    }
+/// Which step of a call a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Statement,
+    Execute,
+    ParseOrBind,
+    Plan,
+    FunctionCall,
 }
 
-/// `duration: 1.234 ms`, and what follows.
+/// Steps and their words: `exec_simple_query` and its like of PostgreSQL, and its translation.
+#[rustfmt::skip]
+const STEPS: &[(&str, Step)] = &[
+    ("statement", Step::Statement), ("perintah", Step::Statement), ("pernyataan", Step::Statement),
+    ("execute", Step::Execute), ("menjalankan", Step::Execute),
+    ("parse", Step::ParseOrBind), ("memilah", Step::ParseOrBind),
+    ("bind", Step::ParseOrBind), ("ikat", Step::ParseOrBind), ("mengikat", Step::ParseOrBind),
+    ("plan", Step::Plan),
+    ("fastpath", Step::FunctionCall), ("pemanggilan", Step::FunctionCall),
+];
+
+/// Reads a LOG message; `None` when it is not about a statement. The extended protocol logs three durations
+/// for one call; only `execute` is counted, as `pg_stat_statements` does.
+pub fn read(message: &str) -> Option<Timed<'_>> {
+    let Some((duration_us, rest)) = duration(message) else { return untimed(message) };
+    if rest.is_empty() {
+        return Some(Timed::Ignored("duration without statement"));
+    }
+    Some(match (step(rest), rest.split_once(": ")) {
+        (Some(Step::Statement | Step::Execute), Some((_, statement))) => {
+            Timed::Call { duration_us, statement }
+        }
+        (Some(Step::ParseOrBind), _) => Timed::Ignored("parse and bind"),
+        // auto_explain tells of the same call once more.
+        (Some(Step::Plan), _) => Timed::Ignored("plan"),
+        _ => Timed::Ignored("duration of no statement"),
+    })
+}
+
+fn untimed(message: &str) -> Option<Timed<'_>> {
+    let step = step(message).filter(|_| message.contains(':'))?;
+    (step != Step::Plan).then_some(Timed::Ignored("statement without duration"))
+}
+
+/// `duration: 1.234 ms`, and what follows: after two spaces, or a comma where the message is translated.
 fn duration(message: &str) -> Option<(u64, &str)> {
     let rest = message.strip_prefix("duration").or_else(|| message.strip_prefix("durasi"))?;
     let rest = rest.trim_start().strip_prefix(':')?.trim_start();
     let (number, rest) = rest.split_once(' ')?;
     let rest = rest.strip_prefix("ms")?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let us = format!("{fraction:0<3}").get(..3)?.parse::<u64>().ok()?;
-    let us = whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(us)?;
-    Some((us, rest.trim_start()))
+    Some((thousandths(number)?, rest.trim_start_matches([',', ' ', '\n', '\t'])))
 }
 
-fn first_word(text: &str) -> &str {
-    text.split([' ', ':', '\n']).next().unwrap_or_default()
+/// `1.234` in thousandths; finer digits are cut.
+pub fn thousandths(number: &str) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = || fraction.bytes().chain(*b"000").take(3);
+    let fraction = digits().try_fold(0, |sum, byte| {
+        byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'))
+    })?;
+    whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(fraction)
+}
+
+fn step(text: &str) -> Option<Step> {
+    let word = text.split([' ', ':', '\n']).next()?;
+    STEPS.iter().find(|(known, _)| *known == word).map(|(_, step)| *step)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Timed::*, read};
+    use super::*;
+
+    const fn call(duration_us: u64, statement: &str) -> Option<Timed<'_>> {
+        Some(Timed::Call { duration_us, statement })
+    }
+
+    const fn ignored(rule: &'static str) -> Option<Timed<'static>> {
+        Some(Timed::Ignored(rule))
+    }
+
+    const SAMPLES: &[(&str, Option<Timed<'_>>)] = &[
+        ("duration: 1.234 ms  statement: SELECT 1", call(1_234, "SELECT 1")),
+        ("duration: 12.5 ms  execute <unnamed>: SELECT 1", call(12_500, "SELECT 1")),
+        ("duration: 3 ms  execute S_1/C_2: SELECT ': '", call(3_000, "SELECT ': '")),
+        ("duration: 0.034 ms  execute fetch from S_1/C_2: SELECT 1", call(34, "SELECT 1")),
+        ("durasi: 5.250 ms, perintah: SELECT 1", call(5_250, "SELECT 1")),
+        ("durasi: 5.250 ms  menjalankan S_1: SELECT 1", call(5_250, "SELECT 1")),
+        ("durasi: 5.250 ms  menjalankan 'fetch' dari S_1/C_2: SELECT 1", call(5_250, "SELECT 1")),
+        ("durasi: 5.250 ms, memilah S_1 : SELECT 1", ignored("parse and bind")),
+        ("durasi: 5.250 ms, ikat S_1/C_2: SELECT 1", ignored("parse and bind")),
+        ("duration: 0.1 ms  parse <unnamed>: SELECT 1", ignored("parse and bind")),
+        ("duration: 0.1 ms  bind S_1: SELECT 1", ignored("parse and bind")),
+        ("duration: 0.1 ms", ignored("duration without statement")),
+        ("durasi: 0.1 ms", ignored("duration without statement")),
+        ("duration: 0.1 ms  plan:\nQuery Text: SELECT 1", ignored("plan")),
+        ("duration: 0.1 ms  plan:\n{\n  \"Query Text\": \"SELECT 1\"", ignored("plan")),
+        (
+            "duration: 0.1 ms  fastpath function call: \"x\" (OID 1)",
+            ignored("duration of no statement"),
+        ),
+        ("duration: 0.1 ms  statement:", ignored("duration of no statement")),
+        ("statement: SELECT 1", ignored("statement without duration")),
+        ("perintah: SELECT 1", ignored("statement without duration")),
+        ("execute <unnamed>: SELECT 1", ignored("statement without duration")),
+        ("execute fetch from S_1/C_2: SELECT 1", ignored("statement without duration")),
+        ("fastpath function call: \"x\" (OID 1)", ignored("statement without duration")),
+        ("checkpoint starting: time", None),
+        ("duration: 99999999999999999999 ms  statement: x", None),
+        ("duration: 1.x ms  statement: x", None),
+        ("duration: é ms", None),
+    ];
 
     #[test]
     fn one_call_is_counted_once_however_the_protocol_logs_it() {
-        for (message, expected) in [
-            (
-                "duration: 1.234 ms  statement: SELECT 1",
-                Call { duration_us: 1_234, statement: "SELECT 1" },
-            ),
-            (
-                "duration: 12.5 ms  execute <unnamed>: SELECT 1",
-                Call { duration_us: 12_500, statement: "SELECT 1" },
-            ),
-            (
-                "duration: 3 ms  execute S_1/C_2: SELECT ': '",
-                Call { duration_us: 3_000, statement: "SELECT ': '" },
-            ),
-            (
-                "duration: 0.034 ms  execute fetch from S_1/C_2: SELECT 1",
-                Call { duration_us: 34, statement: "SELECT 1" },
-            ),
-            ("duration: 0.1 ms  parse <unnamed>: SELECT 1", Ignored("parse and bind")),
-            ("duration: 0.1 ms  bind S_1: SELECT 1", Ignored("parse and bind")),
-            ("duration: 0.1 ms", Ignored("duration without statement")),
-            ("duration: 0.1 ms  plan:\nQuery Text: SELECT 1", Ignored("plan")),
-            (
-                "duration: 0.1 ms  fastpath function call: \"x\" (OID 1)",
-                Ignored("duration of no statement"),
-            ),
-            ("statement: SELECT 1", Ignored("statement without duration")),
-            ("checkpoint starting: time", Ignored("log message")),
-            ("duration: 99999999999999999999 ms  statement: x", Ignored("log message")),
-            ("duration: é ms", Ignored("log message")),
-        ] {
-            assert_eq!(read(message), expected, "{message}");
+        for (message, expected) in SAMPLES {
+            assert_eq!(read(message), *expected, "{message}");
         }
     }
 }

@@ -41,10 +41,13 @@ pub const LABELS: &[(&str, Label)] = &[
     ("FATAL", Label::Fatal), ("PANIC", Label::Panic), ("WARNING", Label::Warning), ("NOTICE", Label::Notice),
     ("INFO", Label::Info), ("DEBUG", Label::Debug), ("BACKTRACE", Label::Location),
     ("GALAT", Label::Error), ("KESALAHAN", Label::Error), ("PANIK", Label::Panic), ("PERINGATAN", Label::Warning),
-    ("CATATAN", Label::Log), ("PEMBERITAHUAN", Label::Notice), ("INFORMASI", Label::Info), ("RINCIAN", Label::Detail),
+    ("CATATAN", Label::Log), ("PEMBERITAHUAN", Label::Notice), ("INFORMASI", Label::Info), ("RINCIAN", Label::Detail), ("DETIL", Label::Detail),
     ("PETUNJUK", Label::Hint), ("KONTEKS", Label::Context), ("PERNYATAAN", Label::Statement), ("KUERI", Label::Query),
     ("LOKASI", Label::Location),
 ];
+
+/// The translation of `HINT:  ` has a space before its colon.
+const SPACED: &[u8] = b"PETUNJUK ";
 
 impl Label {
     /// The label a word stands for. `DEBUG` may bear its level.
@@ -66,6 +69,7 @@ impl Label {
 /// The label that ends at `end`, and where it begins; nothing else may be joined to it.
 pub fn label_before(line: &[u8], end: usize) -> Option<(usize, Label)> {
     let before = line.get(..end)?;
+    let before = if before.ends_with(SPACED) { before.trim_ascii_end() } else { before };
     let is_word = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     let begin = before.iter().rposition(|byte| !is_word(byte)).map_or(0, |at| at + 1);
     let joined =
@@ -78,8 +82,9 @@ pub fn label_before(line: &[u8], end: usize) -> Option<(usize, Label)> {
 pub fn label_at(line: &[u8], at: usize) -> Option<(Label, usize)> {
     let rest = line.get(at..)?;
     let word = rest.iter().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit()).count();
-    rest.get(word..)?.starts_with(b":  ").then_some(())?;
-    Some((Label::of(rest.get(..word)?)?, at + word + 3))
+    let end = word + usize::from(rest.starts_with(SPACED));
+    rest.get(end..)?.starts_with(b":  ").then_some(())?;
+    Some((Label::of(rest.get(..word)?)?, at + end + 3))
 }
 
 #[cfg(test)]
@@ -92,5 +97,13 @@ mod tests {
             assert_eq!(Label::of(word.as_bytes()), Some(*label));
         }
         assert_eq!(Label::of(b"DEBUG3"), Some(Label::Debug));
+    }
+
+    #[test]
+    fn a_translated_hint_is_read_with_its_space() {
+        let line = b"[812] PETUNJUK :  x";
+        assert_eq!(label_before(line, 15), Some((6, Label::Hint)));
+        assert_eq!(label_at(line, 6), Some((Label::Hint, 18)));
+        assert_eq!(label_before(b"[812] LOG :  x", 10), None);
     }
 }

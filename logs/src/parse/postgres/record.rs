@@ -7,8 +7,12 @@ use super::{
     super::{DatabaseFailure, Execution, Part, PartKind, Said, clean, keep},
     duration::{self, Timed},
     label::Label,
+    message::{self, Meaning},
 };
 use crate::entry::Severity;
+
+/// A name that is written in pieces is kept to this length; PostgreSQL cuts it at 63 bytes.
+const NAME_BYTES_MAX: usize = 256;
 
 /// What stands before the message of an entry or of one of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,6 +65,26 @@ impl Record {
     pub fn append(&mut self, line: &[u8]) {
         keep(&mut self.text, &mut self.kept, b"\n");
         keep(&mut self.text, &mut self.kept, line);
+    }
+
+    /// More of the part begun last.
+    pub fn more(&mut self, text: &[u8]) {
+        keep(&mut self.text, &mut self.kept, text);
+    }
+
+    /// More of the application's name, where it is written in pieces.
+    pub fn more_application(&mut self, text: &[u8]) {
+        more_name(&mut self.application, text);
+    }
+
+    /// More of the database's name, where it is written in pieces.
+    pub fn more_database(&mut self, text: &[u8]) {
+        more_name(&mut self.database, text);
+    }
+
+    /// Bytes held of its texts.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
     }
 
     /// Whether it is of this session.
@@ -118,18 +142,26 @@ impl Record {
 
     fn log(&self) -> Said<'_> {
         match self.text_of(0) {
-            Cow::Borrowed(message) => match duration::read(message) {
-                Timed::Call { duration_us, statement } => {
-                    self.executed(duration_us, Cow::Borrowed(statement))
-                }
-                Timed::Ignored(rule) => Said::Ignored(rule),
-            },
-            Cow::Owned(message) => match duration::read(&message) {
-                Timed::Call { duration_us, statement } => {
-                    self.executed(duration_us, Cow::Owned(statement.to_owned()))
-                }
-                Timed::Ignored(rule) => Said::Ignored(rule),
-            },
+            Cow::Borrowed(message) => self.meaning(message),
+            Cow::Owned(message) => self.meaning(&message).into_owned(),
+        }
+    }
+
+    fn meaning<'a>(&'a self, message: &'a str) -> Said<'a> {
+        let skipped = inline_sqlstate(message).map_or(0, |state| state.len() + 2);
+        let message = message.get(skipped..).unwrap_or(message);
+        match duration::read(message) {
+            Some(Timed::Call { duration_us, statement }) => {
+                return self.executed(duration_us, Cow::Borrowed(statement));
+            }
+            Some(Timed::Ignored(rule)) => return Said::Ignored(rule),
+            None => {}
+        }
+        match message::read(message) {
+            Some(Meaning::Failure(severity)) => Said::Database(self.failure(severity)),
+            Some(Meaning::Active(activity)) => Said::Active(activity),
+            Some(Meaning::Ignored(rule)) => Said::Ignored(rule),
+            None => Said::Ignored("log message"),
         }
     }
 
@@ -141,6 +173,11 @@ impl Record {
             duration_us,
         })
     }
+}
+
+fn more_name(name: &mut Vec<u8>, text: &[u8]) {
+    let room = NAME_BYTES_MAX.saturating_sub(name.len());
+    name.extend_from_slice(text.get(..room).unwrap_or(text));
 }
 
 fn set(field: &mut Vec<u8>, value: &[u8]) {

@@ -27,7 +27,7 @@ pub const FORMAT: Format = Format {
 
 /// The reader of one log.
 #[derive(Debug)]
-struct Stderr {
+pub(super) struct Stderr {
     prefix: Option<Prefix>,
     clock: Clock,
     open: Option<(Extent, Body)>,
@@ -48,7 +48,7 @@ enum Body {
 }
 
 impl Stderr {
-    fn new(layout: &Layout) -> Stderr {
+    pub(super) fn new(layout: &Layout) -> Stderr {
         Stderr {
             prefix: layout.text.as_deref().and_then(Prefix::compile),
             clock: Clock::new(layout.zone.clone()),
@@ -56,6 +56,23 @@ impl Stderr {
             record: Record::default(),
             stray: Vec::new(),
             neighbour: None,
+        }
+    }
+
+    /// Takes a line of an envelope: one entry's text with all its lines, or a further part of one.
+    pub(super) fn payload(&mut self, line: Line<'_>, out: &mut Out<'_>) {
+        let mut lines = line.bytes.split(|byte| *byte == b'\n');
+        self.line(Line { bytes: lines.next().unwrap_or_default(), ..line }, out);
+        for text in lines {
+            if !matches!(self.open, Some((_, Body::Entry))) {
+                return;
+            }
+            match self.head(text) {
+                Some((_, label, text)) if !label.begins_entry() => {
+                    self.record.part(label, text);
+                }
+                _ => self.record.append(text.strip_prefix(b"\t").unwrap_or(text)),
+            }
         }
     }
 
@@ -153,10 +170,16 @@ impl Parser for Stderr {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{
         entry::Severity,
-        parse::{DatabaseFailure, Execution, Parsed, Part, PartKind, samples::read_all},
+        parse::{
+            DatabaseFailure, Execution, Parsed, Part, PartKind,
+            facts::{hold, logs},
+            samples::read_all,
+        },
     };
 
     fn parse(log: &str) -> Vec<Parsed<'static>> {
@@ -234,6 +257,28 @@ mod tests {
     }
 
     #[test]
+    fn a_log_in_indonesian_is_read_as_one_in_english() {
+        let log = "2026-11-21 14:03:05 WIB [1] epns@epns_prod ERROR:  nilai kunci ganda melanggar batasan unik « peserta_pkey »
+2026-11-21 14:03:05 WIB [1] epns@epns_prod DETIL:  Kunci « (id)=(7) » sudah ada.
+2026-11-21 14:03:05 WIB [1] epns@epns_prod PETUNJUK :  x
+2026-11-21 14:03:05 WIB [1] epns@epns_prod KONTEKS:  y
+2026-11-21 14:03:05 WIB [1] epns@epns_prod PERNYATAAN:  INSERT INTO peserta VALUES (7)
+";
+        let said = said(log);
+        let [(5, Said::Database(failure))] = &said[..] else { panic!("{said:?}") };
+        let kinds: Vec<_> = failure.parts.iter().map(|part| part.kind).collect();
+        use PartKind::{Context, Detail, Hint, Statement};
+        assert_eq!(kinds, [Detail, Hint, Context, Statement]);
+    }
+
+    #[test]
+    fn a_verbose_log_bears_a_sqlstate_before_durations_too() {
+        let log =
+            "2026-11-21 14:03:05 UTC [1] LOG:  00000: duration: 1.5 ms  statement: SELECT 1\n";
+        assert!(matches!(&said(log)[..], [(1, Said::Executed(e))] if e.duration_us == 1_500));
+    }
+
+    #[test]
     fn a_statement_over_several_lines_is_one_call() {
         let log = "2026-11-21 14:03:05 UTC [1] epns@epns_prod LOG:  duration: 5.250 ms  execute <unnamed>: SELECT a\n\tFROM b\n2026-11-21 14:03:05 UTC [1] epns@epns_prod DETAIL:  parameters: $1 = 'x'\n";
         let execution = Execution {
@@ -266,6 +311,20 @@ mod tests {
                 parts: Vec::new(),
             };
             assert_eq!(said(&log), [(1, Said::Database(expected))]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_holds_of_every_format_holds(log in logs(&[
+            "2026-11-21 14:03:05 UTC [1] ERROR:  a",
+            "2026-11-21 14:03:05 UTC [1] DETAIL:  a",
+            "2026-11-21 14:03:05 UTC [2] STATEMENT:  a",
+            "2026-11-21 14:03:05 UTC [2] LOG:  duration: 1 ms  statement: a",
+            "\ta",
+            "no head",
+        ])) {
+            hold(&FORMAT, &log);
         }
     }
 
