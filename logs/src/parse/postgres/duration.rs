@@ -49,8 +49,10 @@ pub fn read(message: &str) -> Option<Timed<'_>> {
     if rest.is_empty() {
         return Some(Timed::Ignored("duration without statement"));
     }
-    Some(match (step(rest), rest.split_once(": ")) {
-        (Some(Step::Statement | Step::Execute), Some((_, statement))) => {
+    let statement =
+        || memchr::memmem::find(rest.as_bytes(), b": ").and_then(|at| rest.get(at + 2..));
+    Some(match (step(rest), statement()) {
+        (Some(Step::Statement | Step::Execute), Some(statement)) => {
             Timed::Call { duration_us, statement }
         }
         (Some(Step::ParseOrBind), _) => Timed::Ignored("parse and bind"),
@@ -65,27 +67,52 @@ fn untimed(message: &str) -> Option<Timed<'_>> {
     (step != Step::Plan).then_some(Timed::Ignored("statement without duration"))
 }
 
+/// Whether a LOG message that begins so is about a statement and its time.
+pub fn is_of_statement(message: &[u8]) -> bool {
+    message.starts_with(b"duration:") || message.starts_with(b"durasi:")
+}
+
+/// Where a message that begins so has said all that [`read`] asks it: steps that are no call are told by
+/// their first word, whatever statement follows.
+pub fn end_of_what_tells(message: &[u8]) -> Option<usize> {
+    let rest = message.strip_prefix(b"duration: ")?;
+    let number = rest.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let step = rest.get(number..)?.strip_prefix(b" ms  ")?;
+    let is_step = step.starts_with(b"parse ") || step.starts_with(b"bind ");
+    is_step.then(|| message.len() - step.len() + b"parse ".len())
+}
+
 /// `duration: 1.234 ms`, and what follows: after two spaces, or a comma where the message is translated.
 fn duration(message: &str) -> Option<(u64, &str)> {
     let rest = message.strip_prefix("duration").or_else(|| message.strip_prefix("durasi"))?;
-    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
-    let (number, rest) = rest.split_once(' ')?;
-    let rest = rest.strip_prefix("ms")?;
+    let rest = rest.trim_ascii_start().strip_prefix(':')?.trim_ascii_start();
+    let end = rest.bytes().position(|byte| byte == b' ')?;
+    let (number, rest) = rest.split_at_checked(end)?;
+    let rest = rest.strip_prefix(" ms")?;
     Some((thousandths(number)?, rest.trim_start_matches([',', ' ', '\n', '\t'])))
 }
 
 /// `1.234` in thousandths; finer digits are cut.
 pub fn thousandths(number: &str) -> Option<u64> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = || fraction.bytes().chain(*b"000").take(3);
-    let fraction = digits().try_fold(0, |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'))
-    })?;
-    whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(fraction)
+    let (mut value, mut places) = (0_u64, None);
+    for byte in number.bytes() {
+        match byte {
+            b'0'..=b'9' if places != Some(3) => {
+                value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+                places = places.map(|places| places + 1);
+            }
+            b'0'..=b'9' => {}
+            b'.' if places.is_none() && number.len() > 1 => places = Some(0),
+            _ => return None,
+        }
+    }
+    let missing = 3 - places.unwrap_or(0);
+    value.checked_mul(10_u64.pow(missing)).filter(|_| !number.is_empty())
 }
 
 fn step(text: &str) -> Option<Step> {
-    let word = text.split([' ', ':', '\n']).next()?;
+    let end = text.bytes().position(|byte| matches!(byte, b' ' | b':' | b'\n'));
+    let word = text.get(..end.unwrap_or(text.len()))?;
     STEPS.iter().find(|(known, _)| *known == word).map(|(_, step)| *step)
 }
 

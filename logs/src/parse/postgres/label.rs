@@ -53,6 +53,11 @@ impl Label {
     /// The label a word stands for. `DEBUG` may bear its level.
     pub fn of(word: &[u8]) -> Option<Label> {
         let word = match word {
+            // Most lines by far.
+            b"LOG" => return Some(Label::Log),
+            b"DETAIL" => return Some(Label::Detail),
+            b"ERROR" => return Some(Label::Error),
+            b"STATEMENT" => return Some(Label::Statement),
             [debug @ .., b'1'..=b'5'] => debug,
             word => word,
         };

@@ -40,6 +40,10 @@ pub struct Record {
     /// Label and where in `text` it begins; the message first.
     parts: Vec<(Label, usize)>,
     kept: usize,
+    /// It is about a statement: its further parts say nothing that is counted.
+    is_of_statement: bool,
+    /// What comes is not kept.
+    is_told: bool,
 }
 
 impl Record {
@@ -52,23 +56,42 @@ impl Record {
         self.text.clear();
         self.parts.clear();
         self.kept = 0;
-        self.part(label, message);
+        self.is_of_statement = false;
+        self.is_told = false;
+        self.parts.push((label, 0));
+        self.more(message);
     }
 
     /// Begins a further part.
     pub fn part(&mut self, label: Label, text: &[u8]) {
-        self.parts.push((label, self.text.len()));
-        keep(&mut self.text, &mut self.kept, text);
+        self.is_told |= self.is_of_statement;
+        if !self.is_told {
+            self.parts.push((label, self.text.len()));
+            keep(&mut self.text, &mut self.kept, text);
+        }
     }
 
     /// A further line of the part begun last.
     pub fn append(&mut self, line: &[u8]) {
+        if self.is_told {
+            return;
+        }
         keep(&mut self.text, &mut self.kept, b"\n");
         keep(&mut self.text, &mut self.kept, line);
     }
 
     /// More of the part begun last.
     pub fn more(&mut self, text: &[u8]) {
+        if self.is_told {
+            return;
+        }
+        if self.text.is_empty() && matches!(self.parts.as_slice(), [(Label::Log, _)]) {
+            self.is_of_statement = duration::is_of_statement(text);
+            if let Some(end) = duration::end_of_what_tells(text) {
+                self.is_told = true;
+                return keep(&mut self.text, &mut self.kept, text.get(..end).unwrap_or(text));
+            }
+        }
         keep(&mut self.text, &mut self.kept, text);
     }
 
@@ -193,8 +216,9 @@ fn known(name: &[u8]) -> &[u8] {
 /// `log_error_verbosity = verbose` writes the SQLSTATE before the message: `42P01: relation …`. Classes of
 /// SQLSTATE begin with a digit or are one of PostgreSQL's own (F0, HV, P0, XX).
 fn inline_sqlstate(message: &str) -> Option<&str> {
-    let (state, _) = message.split_once(": ").filter(|(state, _)| is_sqlstate(state.as_bytes()))?;
-    Some(state)
+    let state = message.get(..5)?;
+    let before_colon = message.get(5..)?.starts_with(": ");
+    (before_colon && is_sqlstate(state.as_bytes())).then_some(state)
 }
 
 /// Whether these are the five characters of a SQLSTATE.
