@@ -9,8 +9,16 @@ use std::borrow::Cow;
 
 use crate::entry::{ActivityKind, EventTime, Severity};
 
+mod held;
+pub mod journal;
+pub mod json_lines;
+#[cfg(test)]
+mod laws;
+pub mod plain;
 pub mod play;
 pub mod postgres;
+pub mod syslog;
+mod system;
 mod time;
 
 /// So many bytes of an entry are kept; its further lines are counted, their text is cut.

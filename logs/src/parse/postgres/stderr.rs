@@ -22,6 +22,7 @@ pub const FORMAT: Format = Format {
     layout: Some(LayoutKind::Prefix),
     of_cluster: true,
     in_pieces: true,
+    specificity: 80,
     open: |layout| Box::new(Stderr::new(layout)),
 };
 
