@@ -25,3 +25,5 @@ pub mod enroll;
 pub mod export;
 
 pub mod check;
+
+pub mod detect;

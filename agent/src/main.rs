@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use pantau_agent::{
     app,
     check::{self, Finding},
-    config, enroll, export,
+    config, detect, enroll, export,
     identity::NotReady,
 };
 use tokio::runtime::Runtime;
@@ -64,6 +64,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Says what format each file is, how sure that is and why, and prints the settings for it. Needs no
+    /// settings.
+    ///
+    /// Exit codes: 0 all recognised, 1 some not, 2 something cannot be read, or a wrong command line.
+    Detect(detect::Args),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -93,6 +98,7 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Run => runtime.block_on(run(cli)),
         Command::Enroll(args) => runtime.block_on(enroll(cli, args)),
         Command::Export(args) => export(cli, args),
+        Command::Detect(args) => detect(args),
         Command::Check { json } => runtime.block_on(check(cli, *json)),
     }
 }
@@ -135,6 +141,12 @@ fn export(cli: &Cli, args: &export::Args) -> anyhow::Result<ExitCode> {
     // Standard output may be the bundle.
     eprintln!("{told}");
     Ok(ExitCode::SUCCESS)
+}
+
+fn detect(args: &detect::Args) -> anyhow::Result<ExitCode> {
+    let (text, code) = detect::run(args, jiff::Timestamp::now().as_millisecond())?;
+    writeln!(std::io::stdout(), "{text}").context("cannot print the result")?;
+    Ok(ExitCode::from(code))
 }
 
 /// The settings, their warnings told; `None` when they cannot be used, which is told too.

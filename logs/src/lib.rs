@@ -14,3 +14,5 @@ pub mod group;
 pub mod entry;
 
 pub mod understand;
+
+pub mod detect;

@@ -20,10 +20,11 @@ mod start;
 mod watch;
 
 pub use backlog::Backlog;
-pub(crate) use discover::{discover, is_pattern};
+pub(crate) use discover::{discover, discover_all, is_pattern};
 pub use encoding::decode;
 pub use follow::{Event, Follower, Step};
 pub use judge::holds;
+pub(crate) use packed::{Packing, packing_of, unpack};
 pub use reader::LINE_BYTES_MAX;
 pub use start::first_progress;
 pub use watch::{POLL_INTERVAL, Waker, Watch};

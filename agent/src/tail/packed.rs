@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     os::unix::{ffi::OsStrExt, fs::FileExt},
+    path::Path,
 };
 
 use bzip2::read::MultiBzDecoder;
@@ -22,7 +23,7 @@ const XZ_WINDOW_BYTES: usize = 64 * 1024;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(crate) enum Packing {
     Gzip,
     Zip,
     Bzip2,
@@ -50,8 +51,14 @@ pub(super) fn split_name(name: &OsStr) -> (&[u8], Option<Packing>) {
     }
 }
 
+/// The same of a path, its file name as text.
+pub(crate) fn packing_of(path: &Path) -> (String, Option<Packing>) {
+    let (name, packing) = split_name(path.file_name().unwrap_or_default());
+    (String::from_utf8_lossy(name).into_owned(), packing)
+}
+
 /// What is inside, from its beginning.
-pub(super) fn unpack(file: File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
+pub(crate) fn unpack(file: File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
     let input = BufReader::with_capacity(INPUT_BYTES, FromStart { file, at: 0 });
     Ok(match packing {
         Packing::Gzip => Box::new(MultiGzDecoder::new(input)),
@@ -168,7 +175,7 @@ fn zip_entry(mut input: BufReader<FromStart>) -> io::Result<Box<dyn Read + Send>
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::{io::Write, path::Path};
+    use std::io::Write;
 
     use super::*;
 

@@ -31,6 +31,9 @@ pub const FORMAT: Format = Format {
 /// Rule for objects whose level says nothing and whose words neither.
 const NO_SIGN: &str = "line without level";
 
+/// Length of `2026-11-21T14:03:05`.
+const SECOND_BYTES: usize = 19;
+
 /// What a field tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
@@ -252,12 +255,12 @@ impl JsonLines {
         }
     }
 
-    /// Only what was recognised: the head is not redacted.
+    /// Only what was recognised: the head is not redacted, and digits alone may be anything.
     fn head(&mut self, time: Option<Value<'_>>, level: Option<&[u8]>) {
-        if let Some(Value::Text(time) | Value::Bare(time)) = time {
-            let digits = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b':' | b'T' | b' ');
-            let length = time.iter().take_while(digits).count();
-            self.held.head(time.get(..length).unwrap_or_default().trim_ascii());
+        if let Some(Value::Text(time)) = time
+            && time.get(4) == Some(&b'-')
+        {
+            self.held.head(time.get(..SECOND_BYTES).unwrap_or_default());
             self.held.head(b" ");
         }
         if let Some(level) = level {

@@ -19,7 +19,7 @@ pub mod play;
 pub mod postgres;
 pub mod syslog;
 mod system;
-mod time;
+pub(crate) mod time;
 
 /// So many bytes of an entry are kept; its further lines are counted, their text is cut.
 pub const ENTRY_BYTES_MAX: usize = 64 * 1024;

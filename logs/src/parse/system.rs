@@ -3,7 +3,10 @@
 
 mod rules;
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
+use regex::bytes::Regex;
 use rules::{Rule, Shown, TABLE};
 
 use super::{held::Held, plain};
@@ -40,6 +43,17 @@ const APPLICATIONS: &[&[u8]] = &[
 
 /// The kernel writes dumps line by line as warnings, so that a warning of it counts only by the table.
 const KERNEL: &[u8] = b"kernel";
+
+/// Of each row of the table, what finds the first parts of all its rules in one pass: most messages have
+/// none. Where it cannot be built, the rules are tried one by one.
+static GATES: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| {
+    let parts = |rules: &[Rule]| {
+        let first = rules.iter().filter_map(|rule| rule.parts.first());
+        let texts: Vec<_> = first.map(|part| regex::escape(part.trim_start_matches('^'))).collect();
+        texts.join("|")
+    };
+    TABLE.iter().map(|(_, rules)| Regex::new(&parts(rules)).ok()).collect()
+});
 
 /// Message of a program.
 #[derive(Clone, Copy, Debug)]
@@ -97,8 +111,10 @@ impl<'a> Told<'a> {
     fn rule(&self) -> Option<(&'static Rule, usize)> {
         TABLE
             .iter()
-            .filter(|(programs, _)| programs.is_empty() || programs.contains(&self.program))
-            .flat_map(|(_, rules)| rules.iter())
+            .zip(GATES.iter())
+            .filter(|((programs, _), _)| programs.is_empty() || programs.contains(&self.program))
+            .filter(|(_, gate)| gate.as_ref().is_none_or(|gate| gate.is_match(self.message)))
+            .flat_map(|((_, rules), _)| rules.iter())
             .find_map(|rule| Some((rule, rule.found(self.message)?)))
     }
 }
