@@ -67,7 +67,7 @@ fn of_line(text: &[u8]) -> Option<String> {
         let (length, written) = piece(rest, first)?;
         out.push_str(written);
         if written.is_empty() {
-            out.extend(rest.get(..length)?.chars());
+            out.push_str(rest.get(..length)?);
         }
         rest = rest.get(length..)?;
     }

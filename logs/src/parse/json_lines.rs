@@ -184,7 +184,10 @@ fn first<T>(slot: &mut Option<T>, value: Option<T>) {
 
 fn field(parent: &[u8], key: &[u8]) -> Option<Field> {
     let known = |parent: &[u8], key: &[u8]| {
-        let row = FIELDS.iter().find(|(of, name, _)| *name == key && *of == parent);
+        // Length and last byte tell almost all names apart.
+        let may_be = |name: &[u8]| name.len() == key.len() && name.last() == key.last();
+        let is = |of: &[u8], name: &[u8]| may_be(name) && name == key && of == parent;
+        let row = FIELDS.iter().find(|(of, name, _)| is(of, name));
         row.map(|(_, _, field)| *field)
     };
     known(parent, key).or_else(|| {
@@ -237,7 +240,9 @@ impl JsonLines {
         let at = record.time.and_then(|time| moment(&mut self.clock, time));
         let level = record.level.and_then(level);
         self.text.clear();
-        if let Some(message) = record.message {
+        if let Some(message) = record.message
+            && !matches!(level, Some((_, Err(_))))
+        {
             unescape(message, &mut self.text);
         }
         let failed = record.trace.is_some() || record.kind.is_some();

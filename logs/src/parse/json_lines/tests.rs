@@ -134,7 +134,7 @@ fn a_trace_in_dockers_file_is_one_entry() {
     assert_eq!(second.block, "java.io.IOException: x\n\tat a.B.c(B.java:1)\nCaused by: a.b.C");
     assert_eq!(parsed[2].said, Said::Ignored(plain::NO_SIGN));
     assert!(matches!(&parsed[3].said, Said::Application(f) if f.block == "di dalam"));
-    assert_eq!(parse(&log.lines().nth(2).unwrap())[0].said, Said::Ignored(CONTINUATION));
+    assert_eq!(parse(log.lines().nth(2).unwrap())[0].said, Said::Ignored(CONTINUATION));
 }
 
 #[test]

@@ -81,11 +81,12 @@ pub(in super::super) fn severity(line: &[u8]) -> Option<Severity> {
 
 fn sign(word: &[u8]) -> Option<Sign> {
     let first = word.first()?.to_ascii_lowercase();
+    let is = |known: &[u8]| known.first() == Some(&first) && known.eq_ignore_ascii_case(word);
     // Most words are told by their first letter.
     if matches!(
         first,
         b'e' | b's' | b'f' | b'c' | b'p' | b'w' | b'g' | b'k' | b'i' | b'd' | b't' | b'n'
-    ) && let Some((_, sign)) = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word))
+    ) && let Some((_, sign)) = WORDS.iter().find(|(known, _)| is(known))
     {
         let is_upper = word.iter().all(u8::is_ascii_uppercase);
         return (*sign != Calm || is_upper).then_some(*sign);
