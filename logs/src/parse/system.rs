@@ -41,6 +41,16 @@ const APPLICATIONS: &[&[u8]] = &[
     b"backup",
 ];
 
+/// Programs that let people in: what they say beyond the table may name any user, and a password typed as
+/// the name.
+#[rustfmt::skip]
+const OF_LOGINS: &[&[u8]] = &[
+    b"sshd", b"sshd-session", b"sudo", b"su", b"login", b"vsftpd", b"polkitd", b"gdm-password", b"dovecot",
+    b"cockpit-session", b"unix_chkpwd", b"proftpd",
+];
+/// Stands for such a message.
+const WITHHELD: &[u8] = b"(message withheld: it may name a user)";
+
 /// The kernel writes dumps line by line as warnings, so that a warning of it counts only by the table.
 const KERNEL: &[u8] = b"kernel";
 
@@ -79,17 +89,17 @@ impl<'a> Told<'a> {
         if OTHER_LOGS.contains(&self.program) {
             return Err(OF_ANOTHER_LOG);
         }
-        let by_priority = self.by_priority();
+        // Before the priority, so that an event has one group whether its file tells priorities or not.
         if let Some((rule, at)) = self.rule() {
-            let severity = by_priority.map_or(rule.severity, |known| known.max(rule.severity));
-            return Ok((severity, rule.shown(self.message, at)));
+            return Ok((rule.severity, rule.shown(self.message, at)));
         }
         let by_words = || match APPLICATIONS.contains(&self.program) {
             true => plain::severity(self.message),
             false => None,
         };
-        let severity = by_words().max(by_priority).ok_or(NOT_IN_TABLE)?;
-        Ok((severity, self.message))
+        let severity = by_words().max(self.by_priority()).ok_or(NOT_IN_TABLE)?;
+        let is_of_login = OF_LOGINS.contains(&self.program);
+        Ok((severity, if is_of_login { WITHHELD } else { self.message }))
     }
 
     /// Appends program and message to the open entry.
@@ -188,7 +198,8 @@ mod tests {
             ("dhclient", None, "error", Err(NOT_IN_TABLE)),
             ("kernel", Some(4), "Call Trace:", Err(NOT_IN_TABLE)),
             ("kernel", Some(3), "x", Ok(Severity::Error)),
-            ("sshd", Some(3), "Failed password for budi", Ok(Severity::Error)),
+            ("sshd", Some(3), "Failed password for budi", Ok(Severity::Warning)),
+            ("sshd", Some(3), "error: PAM: illegal user budi", Ok(Severity::Error)),
             ("java", Some(6), "14:03:05,123 ERROR ~ x", Ok(Severity::Error)),
             ("java", Some(6), "selesai", Err(NOT_IN_TABLE)),
             ("postgres", Some(3), "[3-1] ERROR:  x", Err(OF_ANOTHER_LOG)),
@@ -200,6 +211,12 @@ mod tests {
                 "{program} {message}"
             );
         }
+    }
+
+    #[test]
+    fn what_programs_of_logins_say_beyond_the_table_is_withheld() {
+        let told = Told::new(b"sudo", Some(1), b"budi : a terminal is required");
+        assert_eq!(told.meaning(), Ok((Severity::Fatal, WITHHELD)));
     }
 
     #[test]

@@ -91,6 +91,7 @@ pub(super) const TABLE: &[(&[&[u8]], &[Rule])] = &[
     (&[b"sudo"], &[
         rule!(["incorrect password attempt"], Warning, Only, "budi : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/home/budi ; USER=root ; COMMAND=/bin/bash", "incorrect password attempt"),
         rule!(["user NOT in sudoers"], Warning, Only, "budi : user NOT in sudoers ; TTY=pts/0 ; PWD=/home/budi ; USER=root ; COMMAND=/bin/bash", "user NOT in sudoers"),
+        rule!(["command not allowed"], Warning, Only, "budi : command not allowed ; TTY=pts/0 ; PWD=/home/budi ; USER=root ; COMMAND=/bin/bash", "command not allowed"),
     ]),
     (&[b"su", b"login", b"vsftpd", b"polkitd", b"gdm-password", b"dovecot", b"cockpit-session"], &[
         rule!(["authentication failure"], Warning, Only, "pam_unix(su:auth): authentication failure; logname=budi uid=1000 euid=0 tty=pts/0 ruser=budi rhost=  user=root", "authentication failure"),
