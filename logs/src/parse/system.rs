@@ -76,12 +76,13 @@ pub(super) struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// `postfix` of `postfix/smtp`.
+    /// `postfix` of `postfix/smtp`, `su` of `su(pam_unix)`.
     pub(super) fn new(program: &'a [u8], priority: Option<u8>, message: &'a [u8]) -> Told<'a> {
-        let service = program.iter().position(|byte| *byte == b'/').filter(|at| *at > 0);
+        let ends = |byte: &u8| matches!(byte, b'/' | b'(');
+        let service = program.iter().position(ends).filter(|at| *at > 0);
         let program = service.and_then(|at| program.get(..at)).unwrap_or(program);
         let message = if program == KERNEL { without_uptime(message) } else { message };
-        Told { program, priority, message }
+        Told { program, priority, message: once(message) }
     }
 
     /// A failure and what of its text may be shown, or why it is none.
@@ -127,6 +128,15 @@ impl<'a> Told<'a> {
             .flat_map(|((_, rules), _)| rules.iter())
             .find_map(|rule| Some((rule, rule.found(self.message)?)))
     }
+}
+
+/// What is repeated in `message repeated 5 times: [ x]`, as rsyslog writes it; it counts once.
+fn once(message: &[u8]) -> &[u8] {
+    let inner = message.strip_prefix(b"message repeated ").and_then(|rest| {
+        let at = memmem::find(rest, b" times: [")?;
+        rest.get(at + b" times: [".len()..)
+    });
+    inner.map_or(message, |inner| inner.strip_suffix(b"]").unwrap_or(inner).trim_ascii())
 }
 
 /// Without the `[12345.678901] ` of the kernel's clock.
@@ -200,6 +210,15 @@ mod tests {
             ("kernel", Some(3), "x", Ok(Severity::Error)),
             ("sshd", Some(3), "Failed password for budi", Ok(Severity::Warning)),
             ("sshd", Some(3), "error: PAM: illegal user budi", Ok(Severity::Error)),
+            (
+                "sshd",
+                None,
+                "message repeated 5 times: [ Failed password for budi]",
+                Ok(Severity::Warning),
+            ),
+            ("sshd", None, "message repeated 5 times: [ Connection closed]", Err(NOT_IN_TABLE)),
+            ("sshd", None, "message repeated", Err(NOT_IN_TABLE)),
+            ("su(pam_unix)", None, "authentication failure; user=budi", Ok(Severity::Warning)),
             ("java", Some(6), "14:03:05,123 ERROR ~ x", Ok(Severity::Error)),
             ("java", Some(6), "selesai", Err(NOT_IN_TABLE)),
             ("postgres", Some(3), "[3-1] ERROR:  x", Err(OF_ANOTHER_LOG)),

@@ -11,8 +11,14 @@ const PROGRAM_BYTES_MAX: usize = 64;
 const PRIORITY_MAX: u32 = 191;
 
 /// Messages of the daemon itself, which bear no program.
-const WITHOUT_PROGRAM: &[&[u8]] =
-    &[b"last message repeated", b"message repeated", b"-- MARK --", b"--MARK--", b"--- last"];
+const WITHOUT_PROGRAM: &[&[u8]] = &[
+    b"last message repeated",
+    b"message repeated",
+    b"-- MARK --",
+    b"--MARK--",
+    b"--- last",
+    b"syslogd ",
+];
 
 /// UTF-8's byte order mark before a message (RFC 5424, 6.4).
 const BOM: &[u8] = b"\xef\xbb\xbf";

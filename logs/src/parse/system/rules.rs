@@ -86,7 +86,6 @@ pub(super) const TABLE: &[(&[&[u8]], &[Rule])] = &[
     (&[b"sshd", b"sshd-session"], &[
         rule!(["^Failed password for "], Warning, Only, "Failed password for invalid user budi from 10.7.1.2 port 51122 ssh2", "Failed password for"),
         rule!(["maximum authentication attempts exceeded"], Warning, Only, "error: maximum authentication attempts exceeded for budi from 10.7.1.2 port 51122 ssh2 [preauth]", "maximum authentication attempts exceeded"),
-        rule!(["POSSIBLE BREAK-IN ATTEMPT"], Warning, Only, "Address 10.7.1.2 maps to a.contoh.go.id, but this does not map back - POSSIBLE BREAK-IN ATTEMPT!", "POSSIBLE BREAK-IN ATTEMPT"),
     ]),
     (&[b"sudo"], &[
         rule!(["incorrect password attempt"], Warning, Only, "budi : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/home/budi ; USER=root ; COMMAND=/bin/bash", "incorrect password attempt"),
