@@ -22,7 +22,7 @@ use pantau_agent::{
 };
 use pantau_logs::{
     format::{Format, Layout},
-    parse::{Line, play, postgres},
+    parse::{Line, journal, json_lines, plain, play, postgres, syslog},
     understand::LogStream,
 };
 use tokio::sync::mpsc;
@@ -72,7 +72,13 @@ fn kind_of(name: &str) -> Result<Kind> {
         "play" => Kind::Play,
         "play-errors" => Kind::PlayErrors,
         "postgres" => Kind::PostgresStderr,
-        _ => bail!("{name:?} is no kind of log: play, play-errors, postgres"),
+        "json" => Kind::Json,
+        "syslog" => Kind::Syslog,
+        "journal" => Kind::Journal,
+        "plain" => Kind::Plain,
+        _ => bail!(
+            "{name:?} is no kind of log: play, play-errors, postgres, json, syslog, journal, plain"
+        ),
     })
 }
 
@@ -177,6 +183,10 @@ fn format(kind: Kind) -> &'static Format {
     match kind {
         Kind::Play | Kind::PlayErrors => &play::FORMAT,
         Kind::PostgresStderr => &postgres::stderr::FORMAT,
+        Kind::Json => &json_lines::FORMAT,
+        Kind::Syslog => &syslog::FORMAT,
+        Kind::Journal => &journal::FORMAT,
+        Kind::Plain => &plain::FORMAT,
     }
 }
 

@@ -10,7 +10,7 @@ mod work;
 
 use std::{
     fs,
-    io::{IsTerminal, Read as _, Write},
+    io::{IsTerminal, Write},
     path::PathBuf,
     time::Instant,
 };
@@ -18,21 +18,23 @@ use std::{
 use anyhow::{Context, bail};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use pantau_logs::{
+    detect::{self, Detected, Sample},
     format::{FORMATS, Format, Layout},
     summary::{Period, Summary},
 };
 
-use crate::inputs::{self, Input, Unreadable};
+use crate::inputs::{self, Ends, Input, Unreadable};
 use document::{File, Maker};
 use labels::Language;
 use work::{Job, Read};
 
-/// Bytes from the beginning of a log that its format is told from.
-const SAMPLE_BYTES: u64 = 256 * 1024;
 /// Between two looks at the progress.
 const PROGRESS_EVERY_MS: u128 = 200;
 /// The zone that is taken where none is named: most LPSEs lie in it.
 const ZONE_DEFAULT: &str = "Asia/Jakarta";
+
+/// A format, its layout as far as it is known, and why it is taken.
+type Found = (&'static Format, Option<String>, String);
 
 /// What was typed.
 #[derive(Clone, Debug, clap::Args)]
@@ -75,14 +77,14 @@ pub struct Args {
     pub quiet: bool,
 }
 
-fn format_named(name: &str) -> Result<&'static Format, String> {
+pub(crate) fn format_named(name: &str) -> Result<&'static Format, String> {
     Format::named(name).ok_or_else(|| {
         let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         format!("allowed are {}", names.join(", "))
     })
 }
 
-fn zone(name: &str) -> Result<TimeZone, &'static str> {
+pub(crate) fn zone(name: &str) -> Result<TimeZone, &'static str> {
     TimeZone::get(name).map_err(
         |_| "not a known zone; use Asia/Jakarta (WIB), Asia/Makassar (WITA) or Asia/Jayapura (WIT)",
     )
@@ -163,37 +165,32 @@ fn jobs(args: &Args, inputs: Vec<Input>, files: &mut Vec<File>) -> (Vec<Job>, Ve
 
 fn job(args: &Args, input: &Input, now_ms: i64) -> Result<(Job, String), String> {
     let told = |error: std::io::Error| format!("{} ({error})", inputs::why(&error));
-    let mut opened = input.open().map_err(told)?;
-    let now_ms = opened.modified_ms.unwrap_or(now_ms);
-    let mut head = Vec::new();
-    opened.reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut head).map_err(told)?;
+    let ends = input.ends().map_err(told)?;
+    let now_ms = ends.modified_ms.unwrap_or(now_ms);
     let (format, found, why) = match args.format {
         Some(format) => (format, None, "--format".to_owned()),
-        None => recognised(input, &head, now_ms)?,
+        None => recognised(&ends, now_ms)?,
     };
     let text = args.layout.clone().or(found).filter(|_| format.layout.is_some());
     let layout = Layout { text, zone: args.tz.clone() };
     // A file is opened again; of standard input this was the beginning.
-    let head = if *input == Input::Stdin { head } else { Vec::new() };
+    let head = if *input == Input::Stdin { ends.begin } else { Vec::new() };
     Ok((Job { input: input.clone(), head, format, layout, now_ms }, why))
 }
 
 /// Format, layout and why.
-fn recognised(
-    _input: &Input,
-    head: &[u8],
-    _now_ms: i64,
-) -> Result<(&'static Format, Option<String>, String), String> {
-    let layout = Layout { text: None, zone: TimeZone::UTC };
-    let share = |format: &&&'static Format| {
-        let parser = (format.open)(&layout);
-        head.split(|b| *b == b'\n')
-            .take(500)
-            .filter(|l| parser.fit(l) == pantau_logs::parse::Fit::Begins)
-            .count()
-    };
-    let best = FORMATS.iter().max_by_key(share).ok_or("none")?;
-    Ok((best, None, String::new()))
+fn recognised(ends: &Ends, now_ms: i64) -> Result<Found, String> {
+    let sample = Sample { name: &ends.name, begin: &ends.begin, end: &ends.end };
+    match detect::detect(&sample, now_ms) {
+        Detected::Empty => Err("empty: no line yet".to_owned()),
+        Detected::Binary(why) => Err(why.to_owned()),
+        Detected::Text(ranked) => match ranked.recognised() {
+            Some(best) => Ok((best.format, best.layout.clone(), best.why.clone())),
+            None => Err("its format is not known; name it with --format, or see \
+                         `pantau-agent detect`"
+                .to_owned()),
+        },
+    }
 }
 
 fn not_read(unreadable: Unreadable) -> File {

@@ -41,7 +41,9 @@ pub fn run(args: &Args, now_ms: i64) -> anyhow::Result<String> {
     let layout = Layout { text, zone: args.tz.clone() };
     let mut out = format!("format       {} ({why})\n", format.name);
     let raw = parsed(format, &layout, &args.line, now_ms);
-    for (parsed, (entry, replaced)) in raw.iter().zip(understood(format, &layout, &args.line, now_ms)) {
+    for (parsed, (entry, replaced)) in
+        raw.iter().zip(understood(format, &layout, &args.line, now_ms))
+    {
         entry_steps(&mut out, parsed, &entry, &replaced, &args.tz);
     }
     Ok(out)
@@ -99,7 +101,13 @@ fn understood(format: &Format, layout: &Layout, text: &str, now_ms: i64) -> Vec<
     all
 }
 
-fn entry_steps(out: &mut String, parsed: &Parsed<'_>, entry: &Entry, replaced: &Replaced, zone: &TimeZone) {
+fn entry_steps(
+    out: &mut String,
+    parsed: &Parsed<'_>,
+    entry: &Entry,
+    replaced: &Replaced,
+    zone: &TimeZone,
+) {
     let mut step = |name: &str, text: &str| {
         let _ = writeln!(out, "{name:<13}{}", text.replace('\n', "\n             "));
     };
@@ -139,7 +147,12 @@ fn said(said: &Said<'_>) -> Vec<(&'static str, String)> {
                 ("sqlstate", failure.sqlstate.to_string()),
                 ("message", failure.message.to_string()),
             ];
-            steps.extend(failure.parts.iter().map(|part| ("part", format!("{:?}: {}", part.kind, part.text))));
+            steps.extend(
+                failure
+                    .parts
+                    .iter()
+                    .map(|part| ("part", format!("{:?}: {}", part.kind, part.text))),
+            );
             steps
         }
         Said::Application(failure) => vec![

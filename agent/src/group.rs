@@ -33,7 +33,8 @@ fn each_line(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = io::Read::take(&mut input, LINE_BYTES_MAX as u64).read_until(b'\n', &mut line)?;
+        let read =
+            io::Read::take(&mut input, LINE_BYTES_MAX as u64).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(());
         }
@@ -51,7 +52,8 @@ mod tests {
 
     #[test]
     fn each_line_is_named_and_long_ones_are_cut() {
-        let long = format!("lelang 12 gagal\r\n{}\nlelang 13 gagal", "x".repeat(LINE_BYTES_MAX + 9));
+        let long =
+            format!("lelang 12 gagal\r\n{}\nlelang 13 gagal", "x".repeat(LINE_BYTES_MAX + 9));
         let mut output = Vec::new();
         run(long.as_bytes(), &mut output).unwrap();
         let lines: Vec<_> = output.split(|byte| *byte == b'\n').collect();

@@ -2,15 +2,17 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
 
-use crate::tail::{discover, is_pattern, packed};
+use pantau_logs::detect::SAMPLE_BYTES_MAX;
+
+use crate::tail::{discover_all, is_damage, is_pattern, packing_of, unpack};
 
 /// What stands for standard input.
-const STDIN: &str = "-";
+pub const STDIN: &str = "-";
 
 /// Folders within folders that are looked into.
 const DEPTH_MAX: usize = 8;
@@ -64,12 +66,45 @@ impl Input {
         let facts = file.metadata()?;
         let since = facts.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let modified_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-        let packing = path.file_name().and_then(|name| packed::split_name(name).1);
-        let reader: Box<dyn Read + Send> = match packing {
-            Some(packing) => packed::unpack(file, packing)?,
+        let reader: Box<dyn Read + Send> = match packing_of(path).1 {
+            Some(packing) => unpack(file, packing)?,
             None => Box::new(file),
         };
         Ok(Opened { reader, bytes: Some(facts.len()), modified_ms })
+    }
+}
+
+/// The ends of a log, for telling its format.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// Its name without folder and without the ending of a compressed file; or empty.
+    pub name: String,
+    /// From its beginning on.
+    pub begin: Vec<u8>,
+    /// Up to its end where it goes on; of what is compressed or comes from standard input none.
+    pub end: Vec<u8>,
+    /// When it was written last, UTC milliseconds; `None` where nothing tells.
+    pub modified_ms: Option<i64>,
+}
+
+impl Input {
+    /// Reads its ends. What is read of standard input here is gone there.
+    pub fn ends(&self) -> io::Result<Ends> {
+        let most = SAMPLE_BYTES_MAX as u64;
+        let mut opened = self.open()?;
+        let mut ends = Ends { modified_ms: opened.modified_ms, ..Ends::default() };
+        opened.reader.by_ref().take(most).read_to_end(&mut ends.begin)?;
+        let Input::File(path) = self else { return Ok(ends) };
+        let (name, packing) = packing_of(path);
+        ends.name = name;
+        if packing.is_none() {
+            let mut file = File::open(path)?;
+            let length = file.metadata()?.len();
+            let rest = length.saturating_sub(ends.begin.len() as u64).min(most);
+            file.seek(SeekFrom::Start(length.saturating_sub(rest)))?;
+            file.take(rest).read_to_end(&mut ends.end)?;
+        }
+        Ok(ends)
     }
 }
 
@@ -106,7 +141,7 @@ pub fn why(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => {
             "may not be read by this user; use one that may, or sudo"
         }
-        _ if packed::is_damage(error) => "damaged, or not what its name says",
+        _ if is_damage(error) => "damaged, or not what its name says",
         _ => "cannot be read",
     }
 }
@@ -119,7 +154,7 @@ fn expand_one(name: &Path) -> io::Result<Vec<Input>> {
         return folder(name, DEPTH_MAX);
     }
     if is_pattern(name) && !name.exists() {
-        return Ok(discover(name)?.into_iter().map(|found| Input::File(found.path)).collect());
+        return Ok(discover_all(name)?.into_iter().map(|found| Input::File(found.path)).collect());
     }
     fs::metadata(name)?;
     Ok(vec![Input::File(name.to_owned())])
@@ -179,5 +214,16 @@ mod tests {
         let mut text = String::new();
         Input::File(path).open().unwrap().reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "a line\n");
+    }
+
+    #[test]
+    fn a_long_file_is_looked_at_from_both_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.log");
+        let middle = "x".repeat(SAMPLE_BYTES_MAX * 3);
+        fs::write(&path, format!("begin{middle}end")).unwrap();
+        let ends = Input::File(path).ends().unwrap();
+        assert_eq!((ends.begin.len(), ends.end.len()), (SAMPLE_BYTES_MAX, SAMPLE_BYTES_MAX));
+        assert!(ends.begin.starts_with(b"begin") && ends.end.ends_with(b"end"));
     }
 }

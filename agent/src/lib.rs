@@ -29,3 +29,9 @@ pub mod check;
 pub mod inputs;
 
 pub mod analyze;
+
+pub mod group;
+
+pub mod explain;
+
+pub mod detect;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use pantau_agent::{
     analyze, app,
     check::{self, Finding},
-    config, enroll, export,
+    config, detect, enroll, explain, export, group,
     identity::NotReady,
 };
 use tokio::runtime::Runtime;
@@ -60,12 +60,21 @@ enum Command {
     Export(export::Args),
     /// Tells what logs say: errors, queries, requests. Needs no settings and changes nothing.
     Analyze(Box<analyze::Args>),
+    /// Names plain messages, one a line on standard input: prints fingerprint, tab, template.
+    Group,
+    /// Shows how a line is read, what is replaced in it, and how it is grouped.
+    Explain(Box<explain::Args>),
     /// Tests each piece of the settings, says what to do about it, and changes nothing.
     Check {
         /// Prints JSON instead of a table.
         #[arg(long)]
         json: bool,
     },
+    /// Says what format each file is, how sure that is and why, and prints the settings for it. Needs no
+    /// settings.
+    ///
+    /// Exit codes: 0 all recognised, 1 some not, 2 something cannot be read, or a wrong command line.
+    Detect(detect::Args),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -99,6 +108,16 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
             analyze::Outcome::Whole => ExitCode::SUCCESS,
             analyze::Outcome::Partial => ExitCode::FAILURE,
         }),
+        Command::Detect(args) => detect(args),
+        Command::Group => {
+            group::run(std::io::stdin().lock(), std::io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Explain(args) => {
+            let told = explain::run(args, jiff::Timestamp::now().as_millisecond())?;
+            write!(std::io::stdout(), "{told}").context("cannot print the result")?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Check { json } => runtime.block_on(check(cli, *json)),
     }
 }
@@ -141,6 +160,12 @@ fn export(cli: &Cli, args: &export::Args) -> anyhow::Result<ExitCode> {
     // Standard output may be the bundle.
     eprintln!("{told}");
     Ok(ExitCode::SUCCESS)
+}
+
+fn detect(args: &detect::Args) -> anyhow::Result<ExitCode> {
+    let (text, code) = detect::run(args, jiff::Timestamp::now().as_millisecond())?;
+    writeln!(std::io::stdout(), "{text}").context("cannot print the result")?;
+    Ok(ExitCode::from(code))
 }
 
 /// The settings, their warnings told; `None` when they cannot be used, which is told too.

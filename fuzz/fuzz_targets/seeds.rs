@@ -28,13 +28,27 @@ const POSTGRES_LOG: &str = "\
 2026-11-21 14:03:05.123 WITA [812] epns@epns_prod DETAIL:  Key (id)=(7) already exists.
 2026-11-21 14:03:05.124 WITA [812] epns@epns_prod LOG:  duration: 12.345 ms  statement: SELECT 1 FROM a
 ";
+const SYSLOG: &str = "\
+Nov 21 14:03:05 app sshd[812]: Failed password for budi from 10.7.1.2 port 51122 ssh2
+<11>1 2026-11-21T14:03:05.123+07:00 app backup 812 - [a b=\"c\"] tidak selesai
+2026-11-21T14:03:05.123+07:00 app kernel: [12.5] EXT4-fs error (device sda2): x
+";
+const JOURNAL: &str = r#"{"__REALTIME_TIMESTAMP":"1795244585123456","PRIORITY":"3","_COMM":"a","MESSAGE":"x"}
+{"__REALTIME_TIMESTAMP":"1795244585123456","PRIORITY":"6","SYSLOG_IDENTIFIER":"sshd","MESSAGE":[103,97]}
+"#;
+const JSON_LOG: &str = r#"{"@timestamp":"2026-11-21T07:03:05.123Z","log":{"level":"ERROR"},"message":"caf\u00e9","error.stack_trace":"a.B: c\n\tat a.B.c(B.java:1)"}
+{"level":50,"time":1795244585123,"err":{"type":"Error","stack":"x"},"msg":"y"}
+{"log":"2026-11-21 14:03:05 ERROR x\n","stream":"stderr","time":"2026-11-21T07:03:05.2Z"}
+"#;
 
 fuzz_target!(init: seeds().expect("the folder CORPUS can be written"), |_bytes: &[u8]| {});
 
 fn seeds() -> io::Result<()> {
     let corpus = env::var("CORPUS").map_err(io::Error::other)?;
     let corpus = Path::new(&corpus);
-    write(corpus, "log_lines", &[PLAY_LOG.into(), POSTGRES_LOG.into()])?;
+    let logs = [PLAY_LOG, POSTGRES_LOG, SYSLOG, JOURNAL, JSON_LOG];
+    write(corpus, "log_lines", &logs.map(Vec::from))?;
+    write(corpus, "detect", &logs.map(|log| ["app.log\n", log].concat().into_bytes()))?;
     write(corpus, "agent_said", &of_agent()?)?;
     write(corpus, "collector_said", &of_collector())?;
     write(corpus, "sketches", &[sketches()])?;

@@ -4,7 +4,7 @@ use divan::{Bencher, black_box, counter::BytesCount};
 use jiff::tz::TimeZone;
 use pantau_logs::{
     format::{Format, Layout},
-    parse::{Line, play, postgres},
+    parse::{Line, journal, json_lines, plain, play, postgres, syslog},
     understand::LogStream,
 };
 
@@ -36,6 +36,26 @@ fn postgres_stderr(bencher: Bencher<'_, '_>) {
     understand(bencher, Kind::PostgresStderr);
 }
 
+#[divan::bench]
+fn json(bencher: Bencher<'_, '_>) {
+    understand(bencher, Kind::Json);
+}
+
+#[divan::bench]
+fn syslog_text(bencher: Bencher<'_, '_>) {
+    understand(bencher, Kind::Syslog);
+}
+
+#[divan::bench]
+fn journal_json(bencher: Bencher<'_, '_>) {
+    understand(bencher, Kind::Journal);
+}
+
+#[divan::bench]
+fn plain_text(bencher: Bencher<'_, '_>) {
+    understand(bencher, Kind::Plain);
+}
+
 fn understand(bencher: Bencher<'_, '_>, kind: Kind) {
     let mut log = Vec::new();
     let _ = logs::write(kind, BYTES, &mut log);
@@ -60,5 +80,9 @@ fn format(kind: Kind) -> &'static Format {
     match kind {
         Kind::Play | Kind::PlayErrors => &play::FORMAT,
         Kind::PostgresStderr => &postgres::stderr::FORMAT,
+        Kind::Json => &json_lines::FORMAT,
+        Kind::Syslog => &syslog::FORMAT,
+        Kind::Journal => &journal::FORMAT,
+        Kind::Plain => &plain::FORMAT,
     }
 }

@@ -16,3 +16,5 @@ pub mod entry;
 pub mod understand;
 
 pub mod summary;
+
+pub mod detect;

@@ -13,7 +13,7 @@ use crate::{
     group::{self, Canonical},
     parse::{
         Activity, ApplicationFailure, DatabaseFailure, Execution, Line, Parsed, Parser, PartKind,
-        Said,
+        Said, clean,
     },
     redact::Redactor,
 };
@@ -238,6 +238,20 @@ fn severity_label(severity: Severity) -> &'static str {
         Severity::Error => "ERROR",
         Severity::Fatal => "FATAL",
         Severity::Panic => "PANIC",
+    }
+}
+
+/// Names plain messages, without a log around them.
+#[derive(Debug, Default)]
+pub struct MessageNamer {
+    redactor: Redactor,
+}
+
+impl MessageNamer {
+    /// Fingerprint and template of a message: a pure function of its bytes.
+    pub fn name(&mut self, message: &[u8]) -> (u64, String) {
+        let message = clean(message);
+        group::message(&self.redactor.text(&message))
     }
 }
 

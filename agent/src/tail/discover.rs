@@ -47,7 +47,7 @@ pub(crate) fn discover(path: &Path) -> io::Result<Vec<Found>> {
 
 /// All files of the log, the rolled ones in the order in which they were last written, then the current
 /// one. Errors: the folder cannot be listed.
-pub(super) fn discover_all(path: &Path) -> io::Result<Vec<Found>> {
+pub(crate) fn discover_all(path: &Path) -> io::Result<Vec<Found>> {
     let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
     let mut found = Vec::new();
     for entry in fs::read_dir(folder_of(path))? {

@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     os::unix::{ffi::OsStrExt, fs::FileExt},
+    path::Path,
 };
 
 use bzip2::read::MultiBzDecoder;
@@ -48,6 +49,12 @@ pub(crate) fn split_name(name: &OsStr) -> (&[u8], Option<Packing>) {
         Some((plain, packing)) => (plain, Some(packing)),
         None => (name, None),
     }
+}
+
+/// The same of a path, its file name as text.
+pub(crate) fn packing_of(path: &Path) -> (String, Option<Packing>) {
+    let (name, packing) = split_name(path.file_name().unwrap_or_default());
+    (String::from_utf8_lossy(name).into_owned(), packing)
 }
 
 /// What is inside, from its beginning.
@@ -168,7 +175,7 @@ fn zip_entry(mut input: BufReader<FromStart>) -> io::Result<Box<dyn Read + Send>
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::{io::Write, path::Path};
+    use std::io::Write;
 
     use super::*;
 

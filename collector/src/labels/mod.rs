@@ -247,7 +247,7 @@ pub struct Labels {
     /// Machine words for why (of states and of losses), and what people read.
     pub reasons: [(&'static str, &'static str); 36],
     /// Classes of errors, and what people read.
-    pub classes: [(&'static str, &'static str); 46],
+    pub classes: [(&'static str, &'static str); 56],
 }
 
 impl Labels {
@@ -376,7 +376,9 @@ mod tests {
         let table = include_str!("../../../logs/src/group/class.rs");
         let names: Vec<_> = table
             .split('"')
-            .filter(|text| text.starts_with("database.") || text.starts_with("application."))
+            .filter(|text| {
+                ["database.", "application.", "system."].iter().any(|kind| text.starts_with(kind))
+            })
             .filter(|text| text.bytes().all(|b| b.is_ascii_lowercase() || b"._".contains(&b)))
             .filter(|text| !text.ends_with('.'))
             .collect();

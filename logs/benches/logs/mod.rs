@@ -3,6 +3,8 @@
 
 use std::io::{self, Write};
 
+mod general;
+
 /// Of so many entries of the mixed application log one is an error.
 const ERROR_EVERY: u64 = 20;
 
@@ -15,6 +17,14 @@ pub enum Kind {
     PlayErrors,
     /// PostgreSQL's stderr with durations of all statements; one entry in twenty is an error.
     PostgresStderr,
+    /// JSON lines of logback; one in twenty is an error with a trace.
+    Json,
+    /// `/var/log/messages`; one line in twenty is a failure.
+    Syslog,
+    /// `journalctl -o json`; one line in twenty is a failure.
+    Journal,
+    /// Text without a layout; one line in twenty is a failure.
+    Plain,
 }
 
 /// Writes a log of at least `bytes`.
@@ -32,6 +42,10 @@ pub fn write(kind: Kind, bytes: usize, out: &mut impl Write) -> io::Result<()> {
             Kind::PlayErrors => play_error(n, n, &mut entry)?,
             Kind::PostgresStderr if n % ERROR_EVERY != 0 => postgres_duration(n, &mut entry)?,
             Kind::PostgresStderr => postgres_error(n, &mut entry)?,
+            Kind::Json => general::json(n, &mut entry)?,
+            Kind::Syslog => general::syslog(n, &mut entry)?,
+            Kind::Journal => general::journal(n, &mut entry)?,
+            Kind::Plain => general::plain(n, &mut entry)?,
         }
         out.write_all(&entry)?;
         written += entry.len();

@@ -86,6 +86,18 @@ const CLASSES: &[Class] = &[
     class("application.file", true, &[], &["FileNotFoundException", "NoSuchFileException", "AccessDeniedException"], &["no such file or directory", "permission denied"]),
     class("application.database", true, &[], &["org.postgresql", "java.sql", "org.hibernate", "javax.persistence", "jakarta.persistence", "com.zaxxer"], &[]),
     class("application.bug", true, &[], &["NullPointerException", "IndexOutOfBoundsException", "ClassCastException", "IllegalArgumentException", "IllegalStateException", "NumberFormatException", "ArithmeticException", "NoSuchElementException", "ConcurrentModificationException", "UnsupportedOperationException", "StackOverflowError", "DateTimeParseException", "ParseException"], &["execution exception", "oops:"]),
+
+    // Messages of the system (`parse/system/rules.rs`), each behind its program.
+    class("system.oom", false, &[], &[], &["kernel: out of memory", "kernel: memory cgroup out of memory"]),
+    class("system.disk", false, &[], &[], &["kernel: blk_update_request", "kernel: buffer i/o error", "kernel: ext4-fs", "kernel: xfs", "kernel: sd ", "kernel: ata", "kernel: md/raid", "kernel: nvme", "kernel: critical medium error", "kernel: i/o error", "smartd: ", "mdadm: ", "systemd: failed to mount "]),
+    class("system.network", false, &[], &[], &["kernel: nf_conntrack", "kernel: tcp: "]),
+    class("system.kernel", false, &[], &[], &["kernel: "]),
+    class("system.unit_failed", false, &[], &[], &["systemd: "]),
+    class("system.authentication", false, &[], &[], &["sshd: ", "sshd-session: ", "sudo: ", "su: ", "login: ", "vsftpd: ", "polkitd: ", "gdm-password: ", "dovecot: authentication", "cockpit-session: "]),
+    class("system.cron", false, &[], &[], &["cron: ", "crond: ", "anacron: "]),
+    class("system.mail", false, &[], &[], &["postfix: ", "sendmail: ", "sm-mta: "]),
+    class("system.clock", false, &[], &[], &["chronyd: ", "ntpd: ", "systemd-timesyncd: "]),
+    class("system.logs_lost", false, &[], &[], &["systemd-journald: suppressed", "systemd-journal: suppressed", "rsyslogd: imjournal"]),
 ];
 
 /// Class name, and whether an application error of it is a failed process.
@@ -102,10 +114,15 @@ pub fn classify(facts: Facts<'_>) -> (&'static str, bool) {
     let rows = || CLASSES.iter();
     // What the database said inside an exception tells more than the driver's exception class.
     let of_database = |class: &&Class| class.name.starts_with("database.") && by_message(class);
+    // Rows of the system begin with a program and are more particular than any that only knows words.
+    let of_system = |class: &&Class| {
+        class.name.starts_with("system.") && starts_with_any(&message, class.messages)
+    };
     let found = rows()
         .find(by_state)
         .or_else(|| rows().filter(|_| is_sql(facts)).find(of_database))
         .or_else(|| rows().find(by_exception))
+        .or_else(|| rows().filter(|_| facts.origin == Origin::Application).find(of_system))
         .or_else(|| rows().find(by_message));
     match (found, facts.origin) {
         (Some(class), _) => (class.name, class.failed_process),
@@ -242,6 +259,29 @@ mod tests {
             ("Autentikasi gagal untuk pengguna", "application.login"),
         ] {
             assert_eq!(application("", message).0, class, "{message}");
+        }
+    }
+
+    #[test]
+    fn messages_of_the_system_go_by_their_program() {
+        for (message, class) in [
+            ("kernel: Out of memory: Killed process <n> (java)", "system.oom"),
+            ("kernel: blk_update_request: I/O error, dev sdb, sector <n>", "system.disk"),
+            ("kernel: EXT4-fs (sda2): Remounting filesystem read-only", "system.disk"),
+            ("kernel: nf_conntrack: table full, dropping packet", "system.network"),
+            ("kernel: java[<n>]: segfault at <n>", "system.kernel"),
+            ("smartd: Device: /dev/sda, FAILED SMART self-check", "system.disk"),
+            ("systemd: spse.service: Failed with result", "system.unit_failed"),
+            ("systemd: Failed to mount /home/file.", "system.disk"),
+            ("sshd: Failed password for", "system.authentication"),
+            ("crond: (root) FAILED to open PAM security session", "system.cron"),
+            ("postfix: status=deferred (Connection timed out)", "system.mail"),
+            ("chronyd: System clock wrong by <n> seconds", "system.clock"),
+            ("rsyslogd: imjournal: <n> messages lost due to rate-limiting", "system.logs_lost"),
+            ("java: Out of memory", "application.other"),
+            ("kasus: gagal masuk", "application.login"),
+        ] {
+            assert_eq!(application("", message), (class, false), "{message}");
         }
     }
 

@@ -108,6 +108,12 @@ impl NamedError<'_> {
     }
 }
 
+/// Fingerprint and template of a redacted message that nothing else is known of.
+pub fn message(redacted: &str) -> (u64, String) {
+    let template = normalise::template(redacted);
+    (fingerprint::fingerprint("message", &[&template]), template)
+}
+
 /// A statement that has its name.
 #[derive(Clone, Copy, Debug)]
 pub struct NamedStatement<'a> {

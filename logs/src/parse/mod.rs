@@ -9,12 +9,18 @@ use std::borrow::Cow;
 
 use crate::entry::{ActivityKind, EventTime, Severity};
 
+mod held;
+pub mod journal;
+pub mod json_lines;
 #[cfg(test)]
-pub(crate) mod facts;
+pub(crate) mod laws;
 pub mod pgbouncer;
+pub mod plain;
 pub mod play;
 pub mod postgres;
-mod time;
+pub mod syslog;
+mod system;
+pub(crate) mod time;
 
 /// So many bytes of an entry are kept; its further lines are counted, their text is cut.
 pub const ENTRY_BYTES_MAX: usize = 64 * 1024;
@@ -292,7 +298,7 @@ fn keep(text: &mut Vec<u8>, kept: &mut usize, line: &[u8]) {
 
 /// Text from bytes: what is no UTF-8 becomes U+FFFD, control characters and those that reorder a line (a
 /// log can be written to deceive its reader) become spaces.
-fn clean(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn clean(bytes: &[u8]) -> Cow<'_, str> {
     // Without a way out of the loop, many bytes are looked at together.
     let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t' | 0x80..);
     if bytes.iter().fold(true, |all, byte| all & plain(byte))

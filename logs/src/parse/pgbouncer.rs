@@ -18,6 +18,7 @@ pub const FORMAT: Format = Format {
     layout: None,
     of_cluster: false,
     in_pieces: true,
+    specificity: 80,
     open: |layout| Box::new(PgBouncer::new(layout)),
 };
 
@@ -234,10 +235,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::parse::{
-        facts::{hold, logs},
-        samples::read_all,
-    };
+    use crate::parse::{laws, samples::read_all};
 
     fn told(line: &str) -> String {
         let log = format!("{line}\n");
@@ -301,13 +299,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_holds_of_every_format_holds(log in logs(&[
+        fn what_holds_of_every_format_holds(log in laws::log(&[
             "2026-11-21 14:03:05 WIB [1] LOG stats: 1",
             "2026-11-21 14:03:05 1 LOG C-0x1: a/b@c:1 closing because: x (age=99999999999999)",
             "2026-11-21 14:03:05 WIB [1] WARNING C-0x1: a/b@c:1 pooler error: x",
             "no head",
         ])) {
-            hold(&FORMAT, &log);
+            laws::hold(&FORMAT, &log);
         }
     }
 }

@@ -20,6 +20,7 @@ pub const FORMAT: Format = Format {
     of_cluster: false,
     // A time of day gets its date from the entries before it.
     in_pieces: false,
+    specificity: 80,
     open: |layout| Box::new(Play::new(layout)),
 };
 

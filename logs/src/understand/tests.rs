@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     entry::{OWN_SELECT, Severity},
-    parse::{ENTRY_BYTES_MAX, pgbouncer, play, postgres},
+    parse::{ENTRY_BYTES_MAX, journal, json_lines, pgbouncer, plain, play, postgres, syslog},
 };
 
 const POSTGRES: &str = include_str!("../parse/fixtures/postgresql.log");
@@ -388,6 +388,7 @@ fn logs_with(planted: &str) -> Vec<(&'static Format, String)> {
             .map(|label| (postgres(), further(label))),
     );
     logs.extend(other_forms_with(planted));
+    logs.extend(logs_of_envelopes(planted));
     logs
 }
 
@@ -430,6 +431,33 @@ fn other_forms_with(planted: &str) -> Vec<(&'static Format, String)> {
             [syslog(1, "ERROR:  x "), syslog(2, "DETAIL:  "), syslog(3, "#011")].concat(),
         ),
         (&pgbouncer::FORMAT, format!("{at} [1] WARNING C-0x1: a/b@c:1 pooler error: {planted}\n")),
+    ]
+}
+
+/// The same in formats that many programs use.
+fn logs_of_envelopes(planted: &str) -> Vec<(&'static Format, String)> {
+    let escaped = planted.replace('\\', "\\\\").replace('"', "\\\"");
+    let json = |fields: &str| format!("{{{}}}\n", fields.replace("{}", &escaped));
+    vec![
+        (&json_lines::FORMAT, json(r#""level":"error","msg":"{}","time":"{}""#)),
+        (&json_lines::FORMAT, json(r#""level":"error","error":{"type":"{}","message":"{}"}"#)),
+        (
+            &json_lines::FORMAT,
+            json(r#""level":50,"err":{"stack":"java.lang.Error: {}\n\tat a.B.c(D.java:1)"}"#),
+        ),
+        (&json_lines::FORMAT, json(r#""log":"ERROR {}\n","time":"2026-11-21T07:03:05Z""#)),
+        (
+            &journal::FORMAT,
+            json(
+                r#""__REALTIME_TIMESTAMP":"1795244585123456","PRIORITY":"3","_COMM":"a","MESSAGE":"{}""#,
+            ),
+        ),
+        (&syslog::FORMAT, format!("<11>Nov 21 14:03:05 app spse[7]: {planted}\n")),
+        (
+            &syslog::FORMAT,
+            format!("Nov 21 14:03:05 app sshd[7]: Failed password for {planted} from 10.7.1.2\n"),
+        ),
+        (&plain::FORMAT, format!("2026-11-21 14:03:05 ERROR {planted}\n")),
     ]
 }
 

@@ -26,6 +26,7 @@ pub const FORMAT: Format = Format {
     layout: None,
     of_cluster: true,
     in_pieces: true,
+    specificity: 95,
     open: |layout| Box::new(Csv::new(layout)),
 };
 

@@ -25,6 +25,7 @@ pub const FORMAT: Format = Format {
     layout: None,
     of_cluster: true,
     in_pieces: true,
+    specificity: 95,
     open: |layout| Box::new(Json::new(layout)),
 };
 

@@ -22,6 +22,7 @@ pub const FORMAT: Format = Format {
     layout: Some(LayoutKind::Prefix),
     of_cluster: true,
     in_pieces: true,
+    specificity: 80,
     open: |layout| Box::new(Stderr::new(layout)),
 };
 
@@ -175,11 +176,7 @@ mod tests {
     use super::*;
     use crate::{
         entry::Severity,
-        parse::{
-            DatabaseFailure, Execution, Parsed, Part, PartKind,
-            facts::{hold, logs},
-            samples::read_all,
-        },
+        parse::{DatabaseFailure, Execution, Parsed, Part, PartKind, laws, samples::read_all},
     };
 
     fn parse(log: &str) -> Vec<Parsed<'static>> {
@@ -316,7 +313,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_holds_of_every_format_holds(log in logs(&[
+        fn what_holds_of_every_format_holds(log in laws::log(&[
             "2026-11-21 14:03:05 UTC [1] ERROR:  a",
             "2026-11-21 14:03:05 UTC [1] DETAIL:  a",
             "2026-11-21 14:03:05 UTC [2] STATEMENT:  a",
@@ -324,7 +321,7 @@ mod tests {
             "\ta",
             "no head",
         ])) {
-            hold(&FORMAT, &log);
+            laws::hold(&FORMAT, &log);
         }
     }
 

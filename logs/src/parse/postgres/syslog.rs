@@ -33,6 +33,7 @@ pub const FORMAT: Format = Format {
     of_cluster: true,
     // A piece might begin amid entries that overlap.
     in_pieces: false,
+    specificity: 95,
     open: |layout| Box::new(Syslog::new(layout)),
 };
 

@@ -3,11 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     entry::Severity,
-    parse::{
-        Activity, DatabaseFailure, Execution, Part, PartKind,
-        facts::{hold, logs},
-        samples::read_all,
-    },
+    parse::{Activity, DatabaseFailure, Execution, Part, PartKind, laws, samples::read_all},
 };
 
 const HEAD: &str = "2026-11-21 14:03:05.123 WIB,\"epns\",\"epns_prod\",812,\"10.1.2.3:40112\",6560a1b2.32c,7,\"INSERT\",2026-11-21 14:00:00 WIB,3/77,4711,";
@@ -119,7 +115,7 @@ fn what_stands_before_the_first_record_read_belongs_to_another() {
 
 proptest! {
     #[test]
-    fn what_holds_of_every_format_holds(log in logs(&[
+    fn what_holds_of_every_format_holds(log in laws::log(&[
         "2026-11-21 14:03:05.123 WIB,\"a\",\"b\",812,\"[local]\",6560a1b2.32c,7,\"INSERT\",2026-11-21 14:00:00 WIB,3/77,0,ERROR,23505,\"a\",,,,,,,,,\"\"",
         "2026-11-21 14:03:05.123 WIB,\"a\",\"b\",812,,6560a1b2.32c,7,,2026-11-21 14:00:00 WIB,3/77,0,LOG,00000,\"duration: 1 ms  statement: a",
         "2026-11-21 14:03:05.123 WIB,,,812,,6560a1b2.32c,7,,2026-11-21 14:00:00 WIB,,0,LOG,00000,\"a\",,,,,,,,,\"\"",
@@ -127,7 +123,7 @@ proptest! {
         "end\",,,,,,,,,\"psql\"",
         "\",,,,,,,,,\"psql\"",
     ])) {
-        hold(&FORMAT, &log);
+        laws::hold(&FORMAT, &log);
     }
 
     #[test]

@@ -3,11 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     entry::Severity,
-    parse::{
-        CONTINUATION, DatabaseFailure, Execution, Part, PartKind,
-        facts::{hold, logs},
-        samples::read_all,
-    },
+    parse::{CONTINUATION, DatabaseFailure, Execution, Part, PartKind, laws, samples::read_all},
 };
 
 fn said(log: &str) -> Vec<(u64, Said<'static>)> {
@@ -120,7 +116,7 @@ fn half_a_surrogate_and_broken_escapes_are_shown_as_such() {
 
 proptest! {
     #[test]
-    fn what_holds_of_every_format_holds(log in logs(&[
+    fn what_holds_of_every_format_holds(log in laws::log(&[
         "{\"timestamp\":\"2026-11-21 14:03:05 WIB\",\"error_severity\":\"ERROR\",\"message\":\"a\\\\\"}",
         "{\"timestamp\":\"2026-11-21 14:03:05 WIB\",\"error_severity\":\"LOG\",\"message\":\"duration: 1 ms  statement: \\u00e9\",\"x\":{\"y\":[{}]}}",
         "{\"logger\":\"postgres\",\"record\":{\"log_time\":\"\\ud83d\",\"error_severity\":\"LOG\",\"message\":\"a\"}}",
@@ -128,7 +124,7 @@ proptest! {
         "{\"textPayload\":\"2026-11-21 14:03:05 UTC [1] DETAIL:  a\"}",
         "{\"textPayload\":\"\\tb\"}",
     ])) {
-        hold(&FORMAT, &log);
+        laws::hold(&FORMAT, &log);
     }
 
     #[test]

@@ -3,11 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     entry::Severity,
-    parse::{
-        DatabaseFailure, Execution, Parsed, Part, PartKind,
-        facts::{hold, logs},
-        samples::read_all,
-    },
+    parse::{DatabaseFailure, Execution, Parsed, Part, PartKind, laws, samples::read_all},
 };
 
 /// 2026-11-21T15:00:00Z.
@@ -167,7 +163,7 @@ fn what_overlaps_without_end_is_told_at_a_limit() {
 
 proptest! {
     #[test]
-    fn what_holds_of_every_format_holds(log in logs(&[
+    fn what_holds_of_every_format_holds(log in laws::log(&[
         "Nov 21 14:03:05 db1 postgres[1]: [1-1] ERROR:  a",
         "Nov 21 14:03:05 db1 postgres[1]: [1-2] DETAIL:  b",
         "Nov 21 14:03:05 db1 postgres[1]: [1-3] #011c",
@@ -179,7 +175,7 @@ proptest! {
         "Nov 21 14:03:05 db1 sshd[1]: a",
         "no syslog",
     ])) {
-        hold(&FORMAT, &log);
+        laws::hold(&FORMAT, &log);
     }
 }
 
@@ -197,6 +193,6 @@ proptest! {
             let text = if *piece == 1 { "ERROR:  a" } else { "#011b" };
             log += &format!("Nov 21 14:03:05 db1 postgres[{process}]: [{number}-{piece}] {text}\n");
         }
-        hold(&FORMAT, log.as_bytes());
+        laws::hold(&FORMAT, log.as_bytes());
     }
 }

@@ -1,10 +1,13 @@
-//! What holds of the reader of every format, for the tests of each.
+//! What holds of the reader of every format, for the property tests of each.
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::{Fit, Line, Said};
 use crate::format::{Format, Layout};
+
+/// 2026-11-22T00:00:00Z.
+const NOW_MS: i64 = 1_795_305_600_000;
 
 /// Lines, end, and what was said; those of one call together. Times are left out: one that is estimated
 /// depends on its neighbours.
@@ -55,7 +58,7 @@ fn calls(format: &Format, log: &[u8], from: u64) -> Vec<Call> {
         end += line.len() as u64;
         let bytes = line.strip_suffix(b"\n").unwrap_or(line);
         let mut call = Call::new();
-        parser.line(Line { bytes, end, now_ms: 0 }, &mut |parsed| {
+        parser.line(Line { bytes, end, now_ms: NOW_MS }, &mut |parsed| {
             call.push((parsed.lines, parsed.end, parsed.said.into_owned()));
         });
         calls.push(call);
@@ -66,12 +69,20 @@ fn calls(format: &Format, log: &[u8], from: u64) -> Vec<Call> {
     calls
 }
 
-/// Logs made of these lines, of pieces of them, and of any bytes.
-pub(crate) fn logs(lines: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
-    let line = prop::sample::select(lines).prop_map(|line| line.as_bytes().to_vec());
-    let cut = (prop::sample::select(lines), any::<prop::sample::Index>());
-    let cut = cut.prop_map(|(line, at)| line.as_bytes()[..at.index(line.len() + 1)].to_vec());
-    let end = prop::collection::vec(any::<u8>(), 0..12);
-    let piece = prop_oneof![8 => line, 2 => cut, 1 => end];
-    prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.join(&b'\n'))
+/// Logs that mix the lines known to a format with any others.
+pub(crate) fn log(known: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(known).prop_map(|line| line.as_bytes().to_vec());
+    let odd = prop::collection::vec(any::<u8>(), 0..40);
+    let broken = (known.clone(), any::<prop::sample::Index>(), any::<u8>()).prop_map(
+        |(mut line, at, byte)| {
+            if !line.is_empty() {
+                let at = at.index(line.len());
+                line[at] = byte;
+            }
+            line
+        },
+    );
+    let further = Just(b"\tat a.B.c(B.java:1)".to_vec());
+    let line = prop_oneof![5 => known, 2 => broken, 1 => odd, 1 => further];
+    prop::collection::vec(line, 0..16).prop_map(|lines| lines.join(&b'\n'))
 }
