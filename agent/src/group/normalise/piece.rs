@@ -1,0 +1,472 @@
+//! What becomes of one piece: words, numbers, names with numbers in them.
+
+use super::{
+    Scan,
+    bytes::{self, AT, BACKSLASH, COLON, DIGIT, DOT, HEX, JOIN, PLACEHOLDER, SLASH},
+    place, placeholder,
+    words::{self, Meaning},
+};
+
+/// So many digits in a word are an identifier made by a machine, not part of a name.
+const ID_DIGITS_MIN: usize = 4;
+/// So many digits of base 16 with a letter among them are one, too.
+const HEX_BYTES_MIN: usize = 6;
+/// A name that a number counts up has so many letters.
+const NAME_LETTERS_MIN: usize = 2;
+
+/// Names whose number is a part of them: they name a method or a format, not one thing of many.
+const NAMES_WITH_NUMBER: &[&str] = &[
+    "aes128", "aes256", "amd64", "base32", "base64", "float4", "float8", "gb18030", "http1", "http2", "http3",
+    "i386", "i686", "int2", "int4", "int8", "ipv4", "ipv6", "latin1", "latin9", "log4j2", "md5", "sha1",
+    "sha256", "sha384", "sha512", "sslv3", "tlsv1", "utf16", "utf32", "utf8", "win1252", "x509", "x86_64",
+];
+
+/// Between the digits of one number: dates, times, decimals, versions, fractions.
+const NUMBER_JOINS: &[char] = &['.', ',', ':', '/', '-', '+', '#', '@'];
+
+impl Scan<'_, '_> {
+    /// A piece of letters alone.
+    pub(super) fn word(&mut self, word: &str, before: Meaning) {
+        let meaning = words::meaning(word);
+        let start = self.out.len();
+        match meaning {
+            Meaning::TimeUnit if self.unit("<duration>") => {}
+            Meaning::SizeUnit if self.unit("<size>") => {}
+            Meaning::Zone if self.out.ends_with("<n> ") => self.counted(start),
+            Meaning::Calendar if self.is_date(word) => self.counted(start),
+            Meaning::For if before == Meaning::Credential => {
+                self.out.push_str(word);
+                self.before = Meaning::For;
+            }
+            _ if word.eq_ignore_ascii_case("localhost") => {
+                self.out.push_str("<host>");
+                self.collapse(start);
+            }
+            _ if self.out.ends_with(": ") && words::is_constant(word) && self.ends_clause() => {
+                self.out.push_str("<value>");
+            }
+            _ => {
+                self.out.push_str(word);
+                // `for` says something behind a credential only.
+                self.before = if meaning == Meaning::For { Meaning::None } else { meaning };
+            }
+        }
+    }
+
+    fn ends_clause(&self) -> bool {
+        self.rest(self.at).bytes().next().is_none_or(|byte| b",;.)]}".contains(&byte))
+    }
+
+    fn counted(&mut self, start: usize) {
+        self.number();
+        self.collapse(start);
+    }
+
+    /// A number and its unit are a quantity: which unit suits it varies with it.
+    fn unit(&mut self, quantity: &str) -> bool {
+        let Some(before) = self.out.strip_suffix("<n> ") else { return false };
+        let start = before.len();
+        self.out.truncate(start);
+        self.out.push_str(quantity);
+        self.collapse(start);
+        true
+    }
+
+    /// Whether a word of the calendar stands among numbers.
+    fn is_date(&self, word: &str) -> bool {
+        let after = self.rest(self.at).trim_start_matches([' ', ',']);
+        let next = after.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let goes_on = next.starts_with(|c: char| c.is_ascii_digit())
+            || placeholder::numeric_length(after).is_some()
+            || words::meaning(next) == Meaning::Calendar;
+        goes_on || (word.len() > 3 && self.out.ends_with("<n> "))
+    }
+
+    /// Whether a piece is the name of an account: by the word before it and by what follows.
+    pub(super) fn is_account(&self, before: Meaning, piece: &str) -> bool {
+        match before {
+            Meaning::Account => {}
+            Meaning::For => return self.ends_account() && words::meaning(piece) != Meaning::NoAccount,
+            _ => return false,
+        }
+        let is_made_up = piece.bytes().any(|byte| byte.is_ascii_digit() || byte == b'<');
+        is_made_up || (!words::is_no_account(piece) && self.ends_account())
+    }
+
+    fn ends_account(&self) -> bool {
+        let rest = self.rest(self.at);
+        let after = rest.trim_start();
+        let word = after.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        match after.bytes().next() {
+            None => true,
+            Some(byte) if b"[(,;".contains(&byte) => true,
+            Some(b'.' | b':') => after.len() == rest.len(),
+            _ => matches!(words::meaning(word), Meaning::Preposition | Meaning::For),
+        }
+    }
+
+    /// A piece that holds more than letters.
+    pub(super) fn mixed(&mut self, piece: &str, flags: u16, before: Meaning) {
+        if flags & (DIGIT | COLON | DOT) != 0
+            && let Some(length) = place::address_length(piece)
+        {
+            self.out.push_str("<host>");
+            return self.after_host(piece.get(length..).unwrap_or_default());
+        }
+        if flags & (DIGIT | PLACEHOLDER) != 0 && is_numeric(piece) {
+            return self.numeric(piece, before);
+        }
+        if flags & BACKSLASH != 0 && place::is_windows_path(piece) {
+            return self.path("<path>");
+        }
+        if flags & AT != 0 && piece.split('@').all(|part| is_numeric(part) || place::is_hex(part)) {
+            return self.number();
+        }
+        if flags & SLASH != 0 {
+            return self.with_slash(piece, before);
+        }
+        if flags & AT != 0 {
+            return self.with_at(piece);
+        }
+        self.parts(piece);
+    }
+
+    fn numeric(&mut self, piece: &str, before: Meaning) {
+        self.number();
+        if before == Meaning::Lasting && piece.contains(':') && self.out.ends_with("<n>") {
+            self.out.truncate(self.out.len() - 3);
+            self.out.push_str("<duration>");
+        }
+    }
+
+    /// The port goes with its host.
+    fn after_host(&mut self, rest: &str) {
+        let Some(after) = rest.strip_prefix(':') else { return self.parts(rest) };
+        let port = after.split(':').next().unwrap_or_default();
+        let rest = match is_numeric(port) {
+            true => after.get(port.len()..).unwrap_or_default(),
+            false => rest,
+        };
+        self.parts(rest);
+    }
+
+    fn with_slash(&mut self, piece: &str, before: Meaning) {
+        if let Some(at) = piece.find(":/") {
+            return self.url(piece, at);
+        }
+        let (path, rest) = match piece.find(':') {
+            Some(at) if piece.starts_with('/') => piece.split_at(at),
+            _ => (piece, ""),
+        };
+        let is_route = before == Meaning::Method || !place::is_of_file_system(path);
+        if piece.starts_with('/') && is_route {
+            self.route(path);
+            self.parts(rest);
+        } else if piece.starts_with('/') {
+            if rest.is_empty() { self.path("<path>") } else { self.out.push_str("<path>") }
+            self.mixed_rest(rest);
+        } else if place::is_relative_path(piece) {
+            self.path("<path>");
+        } else if piece.split('/').all(place::is_hex) {
+            self.number();
+        } else {
+            for (index, part) in piece.split('/').enumerate() {
+                if index > 0 {
+                    self.out.push('/');
+                }
+                self.mixed_rest(part);
+            }
+        }
+    }
+
+    fn mixed_rest(&mut self, rest: &str) {
+        let paths = rest.strip_prefix(':').filter(|rest| rest.starts_with('/'));
+        match paths {
+            // A list of paths is as one.
+            Some(_) => {}
+            None if rest.contains('@') => self.with_at(rest),
+            None => self.parts(rest),
+        }
+    }
+
+    /// `https://host/route` keeps its route; of others only that they are one.
+    fn url(&mut self, piece: &str, colon: usize) {
+        let (scheme, after) = piece.split_at(colon);
+        let is_http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+        let Some(after) = after.strip_prefix("://").filter(|_| is_http) else {
+            return self.path("<url>");
+        };
+        let host = after.find('/').unwrap_or(after.len());
+        self.out.push_str(scheme);
+        self.out.push_str("://<host>");
+        self.route(after.get(host..).unwrap_or_default());
+    }
+
+    /// Writes a placeholder and goes behind what a path may hold besides pieces.
+    fn path(&mut self, placeholder: &str) {
+        self.out.push_str(placeholder);
+        let goes_on = |byte: &u8| bytes::is(*byte, bytes::IN_PIECE) || b"!=*+&?".contains(byte);
+        let rest = self.rest(self.at);
+        let length = rest.bytes().take_while(goes_on).count();
+        let more = rest.get(..length).unwrap_or_default();
+        self.at += more.trim_end_matches(['.', ':', '!', '?']).len();
+    }
+
+    /// A path of the application says which step it was: only its numbers vary.
+    fn route(&mut self, path: &str) {
+        for (index, folder) in path.split('/').enumerate() {
+            if index > 0 {
+                self.out.push('/');
+            }
+            self.mixed_rest(folder);
+        }
+    }
+
+    /// `Class@hash`, `name@place`, or an address of a mailbox.
+    fn with_at(&mut self, piece: &str) {
+        let (left, right) = piece.split_once('@').unwrap_or((piece, ""));
+        if !left.is_empty() && place::is_host(right) {
+            return self.out.push_str("<email>");
+        }
+        self.in_name = true;
+        self.parts(left);
+        self.out.push('@');
+        let is_hash = right.len() >= HEX_BYTES_MIN && bytes::all(right, HEX);
+        if is_hash || is_numeric(right) {
+            self.number();
+        } else if let Some(length) = place::address_length(right) {
+            self.out.push_str("<host>");
+            self.after_host(right.get(length..).unwrap_or_default());
+        } else {
+            self.parts(right);
+        }
+        self.in_name = false;
+    }
+
+    /// Parts between colons.
+    fn parts(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        for (index, part) in text.split(':').enumerate() {
+            if index > 0 {
+                if self.out.ends_with("<host>") && is_numeric(part) {
+                    continue;
+                }
+                self.out.push(':');
+            }
+            self.part(part, index > 0);
+        }
+    }
+
+    fn part(&mut self, part: &str, is_value: bool) {
+        let name = part.trim_start_matches(is_separator_of_words);
+        if name.len() < part.len() && !is_numeric(part) {
+            self.out.push_str(part.get(..part.len() - name.len()).unwrap_or_default());
+            return self.part(name, false);
+        }
+        if !bytes::any(part, DIGIT) && !part.contains('<') {
+            let written = match part {
+                _ if place::is_host(part) || part.eq_ignore_ascii_case("localhost") => "<host>",
+                _ if place::is_package(part) => "<name>",
+                _ if is_value && words::is_constant(part) => "<value>",
+                _ => part,
+            };
+            return self.out.push_str(written);
+        }
+        if placeholder::length(part) == Some(part.len()) && placeholder::numeric_length(part).is_none() {
+            return self.out.push_str(if part == "<ipv6>" { "<host>" } else { part });
+        }
+        // Parts joined so are the full name of a package of Windows, which is one of many.
+        let is_assembly = part.bytes().filter(|byte| *byte == b'~').count() > 1;
+        if is_assembly || is_numeric(part) {
+            self.number();
+        } else if place::is_host(part) {
+            self.out.push_str("<host>");
+        } else if number_length(part) > 0 {
+            self.quantity(part);
+        } else {
+            self.name(part);
+        }
+    }
+
+    /// A number with what follows it: a unit, a suffix, or the rest of an identifier.
+    fn quantity(&mut self, part: &str) {
+        let (_, rest) = part.split_at(number_length(part));
+        self.number();
+        let is_identifier = (bytes::all(part, HEX) && part.len() >= HEX_BYTES_MIN) || part.starts_with("0x");
+        match rest.bytes().next() {
+            _ if is_identifier => {}
+            Some(byte) if bytes::is(byte, JOIN | DOT) => {
+                self.out.push(char::from(byte));
+                self.part(rest.get(1..).unwrap_or_default(), false);
+            }
+            _ if bytes::any(rest, DIGIT) || rest.contains('<') => {}
+            _ => match words::meaning(rest) {
+                Meaning::TimeUnit => self.attached("<duration>"),
+                Meaning::SizeUnit => self.attached("<size>"),
+                _ => self.out.push_str(rest),
+            },
+        }
+    }
+
+    fn attached(&mut self, quantity: &str) {
+        if let Some(before) = self.out.strip_suffix("<n>") {
+            let length = before.len();
+            self.out.truncate(length);
+            self.out.push_str(quantity);
+        }
+    }
+
+    /// A name with a number in it: it stays where the number belongs to it, else the number goes with all that
+    /// follows.
+    fn name(&mut self, part: &str) {
+        let first = part.bytes().position(|byte| byte.is_ascii_digit() || byte == b'<').unwrap_or(part.len());
+        let (prefix, rest) = part.split_at(first);
+        let letters = prefix.chars().filter(|c| c.is_alphabetic()).count();
+        if NAMES_WITH_NUMBER.iter().any(|known| known.eq_ignore_ascii_case(part)) {
+            return self.out.push_str(part);
+        }
+        let is_hex = bytes::all(part, HEX) && part.len() >= HEX_BYTES_MIN;
+        if is_hex || !self.is_counted(prefix, rest, letters) {
+            return if is_hex { self.number() } else { self.out.push_str(part) };
+        }
+        if letters >= NAME_LETTERS_MIN {
+            let name = prefix.trim_end_matches(is_separator);
+            self.out.push_str(name);
+            self.out.extend(prefix.get(name.len()..).and_then(|joins| joins.chars().next()));
+        }
+        self.number();
+    }
+
+    /// Whether the number in a name counts things of one kind.
+    fn is_counted(&self, prefix: &str, rest: &str, letters: usize) -> bool {
+        let (digits, groups) = digits_and_groups(rest);
+        let is_at_end = rest.ends_with(|c: char| c.is_ascii_digit() || c == '>') && groups == 1;
+        let is_long = letters >= NAME_LETTERS_MIN;
+        if prefix.ends_with(is_separator) || digits >= ID_DIGITS_MIN {
+            true
+        } else if is_at_end {
+            let in_prose = is_long && prefix.chars().all(char::is_alphabetic) && self.is_prose(prefix, rest);
+            in_prose || (!is_long && digits + 1 >= ID_DIGITS_MIN)
+        } else {
+            groups > 1 && (!is_long || rest.contains(is_separator))
+        }
+    }
+
+    /// Beside these a word is a quoted identifier or a part of a longer name, which names the error.
+    fn is_prose(&self, _prefix: &str, _rest: &str) -> bool {
+        let beside = |byte: u8| b"\"'`.(@-".contains(&byte);
+        let before = self.out.bytes().next_back();
+        let after = self.rest(self.at).bytes().next();
+        // A full stop ends the sentence and the name.
+        let goes_on = after.is_some_and(|byte| beside(byte) && byte != b'.');
+        !self.in_name && !goes_on && !before.is_some_and(beside)
+    }
+
+    /// Writes a number; joined to the one before it is one with it.
+    fn number(&mut self) {
+        let kept = self.out.trim_end_matches(NUMBER_JOINS).len();
+        match self.out.get(..kept).is_some_and(|out| out.ends_with("<n>")) {
+            true => self.out.truncate(kept),
+            false => self.push_number(),
+        }
+    }
+
+    /// A piece of numbers alone is one.
+    pub(super) fn join(&mut self, start: usize) {
+        let is_row = |made: &str| made.len() > "<n>".len() && made.starts_with("<n>") && is_numeric(made);
+        if self.out.get(start..).is_some_and(is_row) {
+            self.out.truncate(start);
+            self.number();
+        }
+    }
+
+    fn push_number(&mut self) {
+        if !self.out.ends_with("<n>") {
+            self.out.push_str("<n>");
+        }
+    }
+}
+
+fn is_separator_of_words(c: char) -> bool {
+    c != '_' && is_separator(c)
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, '_' | '-' | '.' | '#' | '~' | '+' | '%')
+}
+
+/// Digits of a text and the runs they stand in; a placeholder stands for many.
+fn digits_and_groups(text: &str) -> (usize, usize) {
+    let (mut digits, mut groups, mut in_group) = (0, 0, false);
+    for byte in text.bytes() {
+        let is_digit = byte.is_ascii_digit() || byte == b'<';
+        digits += if byte == b'<' { ID_DIGITS_MIN } else { usize::from(is_digit) };
+        groups += usize::from(is_digit && !in_group);
+        in_group = is_digit;
+    }
+    (digits, groups)
+}
+
+/// Whether a text is digits and what joins them: numbers, dates and times in all their forms.
+fn is_numeric(text: &str) -> bool {
+    let sign = usize::from(text.starts_with(['-', '+']));
+    let (mut at, mut digits) = (sign, false);
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let byte = rest.bytes().next().unwrap_or(0);
+        if byte.is_ascii_digit() {
+            digits = true;
+            at += 1;
+        } else if digits && b".:/-+#@".contains(&byte) {
+            at += 1;
+        } else if let Some(length) = placeholder::numeric_length(rest) {
+            digits = true;
+            at += length;
+        } else {
+            match letters_of_number(rest, digits) {
+                0 => return false,
+                length => at += length,
+            }
+        }
+    }
+    digits && !text.ends_with(NUMBER_JOINS)
+}
+
+/// Length of the letters that a number may hold: `T` and `Z` of ISO 8601, the exponent, the month.
+fn letters_of_number(rest: &str, follows_digits: bool) -> usize {
+    let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (word, after) = rest.split_at(length);
+    let digit_follows = after.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit());
+    let belongs = match word {
+        "T" | "e" | "E" => digit_follows,
+        "Z" => after.is_empty(),
+        _ => digit_follows_month(word, after),
+    };
+    if belongs && follows_digits { length } else { 0 }
+}
+
+fn digit_follows_month(word: &str, after: &str) -> bool {
+    after.starts_with(['-', '/']) && words::meaning(word) == Meaning::Calendar
+}
+
+/// Length of the number at the beginning: digits, and placeholders of them, with what joins them.
+fn number_length(text: &str) -> usize {
+    let (mut at, mut end) = (0, 0);
+    while let Some(rest) = text.get(at..) {
+        match rest.bytes().next() {
+            Some(byte) if byte.is_ascii_digit() => at += 1,
+            Some(b'.' | b'-' | b'+' | b'_' | b'#') if end > 0 => {
+                at += 1;
+                continue;
+            }
+            Some(b'<') => match placeholder::numeric_length(rest) {
+                Some(length) => at += length,
+                None => break,
+            },
+            _ => break,
+        }
+        end = at;
+    }
+    end
+}
