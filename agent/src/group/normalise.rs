@@ -5,7 +5,7 @@
 //! `=` and the like; each piece between them is judged by its form (`piece.rs`, `place.rs`), by the word before it
 //! (`words.rs`) and by being the value of a key.
 
-use bytes::{BACKSLASH, COLON, DIGIT, DOT, IN_PIECE, JOIN, LETTER, PLACEHOLDER, RARE, SPACE};
+use bytes::{AT, BACKSLASH, COLON, DIGIT, DOT, IN_PIECE, JOIN, LETTER, PLACEHOLDER, RARE, SPACE};
 use words::Meaning;
 
 mod bytes;
@@ -212,9 +212,9 @@ impl<'t> Scan<'t, '_> {
         }
         let (end, flags) = self.piece_end();
         let whole = self.text.get(self.at..end).unwrap_or_default();
-        let core = match flags & (DOT | COLON) {
+        let core = match flags & (DOT | COLON | AT) {
             0 => whole,
-            _ => whole.trim_end_matches(['.', ':']),
+            _ => whole.trim_end_matches(['.', ':', '@']),
         };
         let start = self.out.len();
         let before = std::mem::replace(&mut self.before, Meaning::None);

@@ -1,8 +1,6 @@
 //! Which rules can find something in a text: a look at its bytes answers that for all rules, and a pattern is
 //! tried only where its gate is open. A gate may be open in vain, never closed in vain.
 
-use std::sync::LazyLock;
-
 use memchr::{memchr, memchr_iter, memchr2, memmem};
 
 use super::words::Words;
@@ -97,6 +95,12 @@ impl Gates {
         Held { words: self.words_in(text), shape: shape_of(text.as_bytes()) }
     }
 
+    /// Looks at a text of one line that was `held` before something in it was replaced by `replacement`: no
+    /// word can have come but with the replacement.
+    pub fn look_again(&self, text: &str, held: Held, replacement: &str) -> Held {
+        Held { words: held.words | self.words_in(replacement), shape: shape_of(text.as_bytes()) }
+    }
+
     /// Whether gate `index` is open for a text.
     pub fn open(&self, index: usize, held: Held) -> bool {
         self.needs.get(index).is_none_or(|(words, shape)| {
@@ -125,17 +129,29 @@ const IS_IN_NUMBER: u8 = 1 << 3;
 const IS_POINT: u8 = 1 << 4;
 const IS_COLON: u8 = 1 << 5;
 
-static CLASSES: LazyLock<[u8; 256]> =
-    LazyLock::new(|| std::array::from_fn(|at| class_of(at as u8)));
+static CLASSES: [u8; 256] = classes();
 
-fn class_of(byte: u8) -> u8 {
-    let flag = |holds: bool, flag: u8| if holds { flag } else { 0 };
-    flag(byte.is_ascii_digit(), IS_DIGIT)
-        | flag(byte.is_ascii_hexdigit(), IS_HEX)
-        | flag(byte.is_ascii_alphanumeric() || b"+/_-".contains(&byte), IS_TOKEN)
-        | flag(byte.is_ascii_digit() || b" .()+-".contains(&byte), IS_IN_NUMBER)
-        | flag(byte == b'.', IS_POINT)
-        | flag(byte == b':', IS_COLON)
+const fn classes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = class_of(byte as u8);
+        byte += 1;
+    }
+    table
+}
+
+const fn class_of(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => IS_DIGIT | IS_HEX | IS_TOKEN | IS_IN_NUMBER,
+        b'a'..=b'f' | b'A'..=b'F' => IS_HEX | IS_TOKEN,
+        b'g'..=b'z' | b'G'..=b'Z' | b'/' | b'_' => IS_TOKEN,
+        b'+' | b'-' => IS_TOKEN | IS_IN_NUMBER,
+        b' ' | b'(' | b')' => IS_IN_NUMBER,
+        b'.' => IS_IN_NUMBER | IS_POINT,
+        b':' => IS_COLON,
+        _ => 0,
+    }
 }
 
 fn shape_of(bytes: &[u8]) -> u16 {
@@ -144,8 +160,8 @@ fn shape_of(bytes: &[u8]) -> u16 {
     let hex = runs(bytes, IS_HEX, 12).map(<[u8]>::len).max();
     let (digits, hex) = (digits.unwrap_or(0), hex.unwrap_or(0));
     // The shortest that the patterns know: `1.2.3.4` and `a:b::`.
-    let mut addresses = runs(bytes, IS_POINT | IS_DIGIT, 7);
-    let mut long_addresses = runs(bytes, IS_COLON | IS_HEX, 5);
+    let mut addresses = runs(holding(bytes, b'.', 3), IS_POINT | IS_DIGIT, 7);
+    let mut long_addresses = runs(holding(bytes, b':', 3), IS_COLON | IS_HEX, 5);
     let flag = |holds: bool, flag: u16| if holds { flag } else { 0 };
     flag(memchr(b'=', bytes).is_some(), EQUALS)
         | flag(memchr2(b'=', b':', bytes).is_some(), ASSIGNMENT)
@@ -164,11 +180,15 @@ fn shape_of(bytes: &[u8]) -> u16 {
         | flag(digits >= 17, DIGITS_17)
 }
 
+/// The bytes if so many of them are `byte`, else none.
+fn holding(bytes: &[u8], byte: u8, least: usize) -> &[u8] {
+    if memchr_iter(byte, bytes).nth(least - 1).is_some() { bytes } else { &[] }
+}
+
 /// Every run of at least `least` bytes of `class`, as long as it is. A run so long covers every `least`th
 /// byte, so the bytes between are looked at only beside one that belongs.
 fn runs(bytes: &[u8], class: u8, least: usize) -> impl Iterator<Item = &[u8]> {
-    let classes = &*CLASSES;
-    let belongs = move |byte: &u8| classes.get(usize::from(*byte)).is_some_and(|c| c & class != 0);
+    let belongs = move |byte: &u8| CLASSES.get(usize::from(*byte)).is_some_and(|c| c & class != 0);
     let mut from = 0;
     std::iter::from_fn(move || {
         loop {

@@ -10,6 +10,7 @@ use regex::{Regex, RegexBuilder};
 
 use crate::sql::{Kind, tokens};
 
+mod by_hand;
 mod frames;
 mod gate;
 mod quotes;
@@ -152,7 +153,10 @@ impl Redactor {
                 continue;
             }
             if let Some(replaced) = apply(rule, pattern, &text.text, count) {
-                let held = self.frames.look(&GATES, &replaced);
+                let held = match memchr::memchr(b'\n', replaced.as_bytes()) {
+                    Some(_) => self.frames.look(&GATES, &replaced),
+                    None => GATES.look_again(&replaced, text.held, rule.replacement),
+                };
                 *text = Gated { text: Cow::Owned(replaced), held };
             }
         }
@@ -196,6 +200,10 @@ struct Gated<'a> {
 /// The text with the rule's matches replaced, or `None` where there is none.
 fn apply(rule: &Rule, pattern: &Regex, text: &str, count: &mut u64) -> Option<String> {
     let mut out = String::new();
+    if let Some(replaced) = rule.by_hand.and_then(|by_hand| by_hand(text, &mut out)) {
+        *count += replaced;
+        return (replaced > 0).then_some(out);
+    }
     let (mut copied, mut from) = (0, 0);
     while let Some(whole) = pattern.find_at(text, from) {
         // No pattern matches an empty text: a test says so.

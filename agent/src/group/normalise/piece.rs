@@ -22,7 +22,7 @@ const NAMES_WITH_NUMBER: &[&str] = &[
 ];
 
 /// Between the digits of one number: dates, times, decimals, versions, fractions.
-const NUMBER_JOINS: &[char] = &['.', ',', ':', '/', '-', '+', '#', '@'];
+const NUMBER_JOINS: &[char] = &['.', ',', ':', '/', '-', '+', '#'];
 
 impl Scan<'_, '_> {
     /// A piece of letters alone.
@@ -31,7 +31,8 @@ impl Scan<'_, '_> {
         let start = self.out.len();
         match meaning {
             Meaning::TimeUnit if self.unit("<duration>") => {}
-            Meaning::SizeUnit if self.unit("<size>") => {}
+            // A letter alone may be anything.
+            Meaning::SizeUnit if word.len() > 1 && self.unit("<size>") => {}
             Meaning::Zone if self.out.ends_with("<n> ") => self.counted(start),
             Meaning::Calendar if self.is_date(word) => self.counted(start),
             Meaning::For if before == Meaning::Credential => {
@@ -66,6 +67,9 @@ impl Scan<'_, '_> {
     fn unit(&mut self, quantity: &str) -> bool {
         let Some(before) = self.out.strip_suffix("<n> ") else { return false };
         let start = before.len();
+        if before.bytes().next_back().is_some_and(|byte| byte == b'>' || bytes::is(byte, bytes::IN_PIECE)) {
+            return false;
+        }
         self.out.truncate(start);
         self.out.push_str(quantity);
         self.collapse(start);
@@ -224,7 +228,7 @@ impl Scan<'_, '_> {
 
     /// `Class@hash`, `name@place`, or an address of a mailbox.
     fn with_at(&mut self, piece: &str) {
-        let (left, right) = piece.split_once('@').unwrap_or((piece, ""));
+        let Some((left, right)) = piece.split_once('@') else { return self.parts(piece) };
         if !left.is_empty() && place::is_host(right) {
             return self.out.push_str("<email>");
         }
@@ -262,7 +266,10 @@ impl Scan<'_, '_> {
     fn part(&mut self, part: &str, is_value: bool) {
         let name = part.trim_start_matches(is_separator_of_words);
         if name.len() < part.len() && !is_numeric(part) {
-            self.out.push_str(part.get(..part.len() - name.len()).unwrap_or_default());
+            let before = part.get(..part.len() - name.len()).unwrap_or_default();
+            let is_signed = number_length(name) > 0;
+            let before = if is_signed { before.trim_end_matches(['-', '+']) } else { before };
+            self.out.push_str(before);
             return self.part(name, false);
         }
         if !bytes::any(part, DIGIT) && !part.contains('<') {
@@ -375,7 +382,7 @@ impl Scan<'_, '_> {
 
     /// A piece of numbers alone is one.
     pub(super) fn join(&mut self, start: usize) {
-        let is_row = |made: &str| made.len() > "<n>".len() && made.starts_with("<n>") && is_numeric(made);
+        let is_row = |made: &str| made.len() > "<n>".len() && made.ends_with("<n>") && is_numeric(made);
         if self.out.get(start..).is_some_and(is_row) {
             self.out.truncate(start);
             self.number();
@@ -430,7 +437,7 @@ fn is_numeric(text: &str) -> bool {
             }
         }
     }
-    digits && !text.ends_with(NUMBER_JOINS)
+    digits && !text.ends_with(NUMBER_JOINS) && !text.ends_with('@')
 }
 
 /// Length of the letters that a number may hold: `T` and `Z` of ISO 8601, the exponent, the month.

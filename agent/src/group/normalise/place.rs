@@ -156,7 +156,7 @@ fn bounded(text: &str) -> Option<usize> {
         // Named after its address, as in `10.0.0.1.dsl.contoh.net`.
         return Some(host_part(text.get(length..)?).len() + length);
     }
-    after.is_none_or(|byte| !is(*byte, LETTER | DIGIT | super::DOT | super::JOIN)).then_some(length)
+    after.is_none_or(|byte| *byte != b'<' && !is(*byte, LETTER | DIGIT | super::DOT | super::JOIN | super::AT)).then_some(length)
 }
 
 fn host_part(piece: &str) -> &str {

@@ -73,59 +73,97 @@ const EXACT: &[(Meaning, &[&str])] = &[
     (Command, &["CMD"]),
 ];
 
-/// The longest word of the tables.
-const LENGTH_MAX: usize = 14;
-
-/// Per length, the first letters of its words as bits: most words of a message end here.
-static BEGINNINGS: [u32; LENGTH_MAX + 1] = beginnings();
-
-const fn beginnings() -> [u32; LENGTH_MAX + 1] {
-    mark(EXACT, mark(ANY_CASE, [0; LENGTH_MAX + 1]))
+/// A word of the tables.
+#[derive(Clone, Copy)]
+struct Known {
+    text: &'static str,
+    meaning: Meaning,
+    exact: bool,
+    /// The next word that falls on the same place, one more than its index.
+    next: u16,
 }
 
-const fn mark(
-    table: &[(Meaning, &[&str])],
-    mut bits: [u32; LENGTH_MAX + 1],
-) -> [u32; LENGTH_MAX + 1] {
-    let mut row = 0;
+const WORDS_COUNT: usize = count(EXACT) + count(ANY_CASE);
+/// Places that words fall on; so many that most words of a message fall on none that is taken.
+const PLACES: usize = 4_096;
+
+static KNOWN: ([Known; WORDS_COUNT], [u16; PLACES]) = known();
+
+const fn count(table: &[(Meaning, &[&str])]) -> usize {
+    let (mut row, mut count) = (0, 0);
     while row < table.len() {
-        let words = table[row].1;
-        let mut word = 0;
-        while word < words.len() {
-            let bytes = words[word].as_bytes();
-            bits[bytes.len()] |= 1 << (bytes[0] & 0x1f);
-            word += 1;
-        }
+        count += table[row].1.len();
         row += 1;
     }
-    bits
+    count
+}
+
+const fn known() -> ([Known; WORDS_COUNT], [u16; PLACES]) {
+    let none = Known { text: "", meaning: Meaning::None, exact: false, next: 0 };
+    let made = ([none; WORDS_COUNT], [0; PLACES]);
+    // A word stands before those entered earlier: the exact ones come last.
+    add(EXACT, true, count(ANY_CASE), add(ANY_CASE, false, 0, made))
+}
+
+const fn add(
+    table: &[(Meaning, &[&'static str])],
+    exact: bool,
+    mut index: usize,
+    mut made: ([Known; WORDS_COUNT], [u16; PLACES]),
+) -> ([Known; WORDS_COUNT], [u16; PLACES]) {
+    // The first row of the table comes last, and so stands first.
+    let mut row = table.len();
+    while row > 0 {
+        row -= 1;
+        let (meaning, words) = table[row];
+        let mut word = 0;
+        while word < words.len() {
+            let place = place(words[word].as_bytes());
+            made.0[index] = Known { text: words[word], meaning, exact, next: made.1[place] };
+            index += 1;
+            made.1[place] = index as u16;
+            word += 1;
+        }
+    }
+    made
+}
+
+/// The same for a word in either case.
+const fn place(word: &[u8]) -> usize {
+    let (first, last) = match word {
+        [] => return 0,
+        [only] => (*only, *only),
+        [first, .., last] => (*first, *last),
+    };
+    let second = if let [_, second, ..] = word { *second } else { 0 };
+    (((first & 0x1f) as usize) << 7 ^ ((last & 0x1f) as usize) << 4 ^ (second & 0x1f) as usize ^ word.len() << 9)
+        % PLACES
 }
 
 /// What a word says.
 pub fn meaning(word: &str) -> Meaning {
-    match may_mean(word) {
-        true => find(EXACT, |known| known == word)
-            .or_else(|| find(ANY_CASE, |known| known.eq_ignore_ascii_case(word)))
-            .unwrap_or(Meaning::None),
-        false => Meaning::None,
-    }
+    all_of(word).next().unwrap_or(Meaning::None)
 }
 
 /// Whether a word after `user` is no name.
 pub fn is_no_account(word: &str) -> bool {
-    let rows = || ANY_CASE.iter().filter(|(meaning, _)| matches!(meaning, NoAccount | Preposition));
-    may_mean(word)
-        && rows().any(|(_, words)| words.iter().any(|known| known.eq_ignore_ascii_case(word)))
+    all_of(word).any(|meaning| matches!(meaning, NoAccount | Preposition))
 }
 
-fn may_mean(word: &str) -> bool {
-    let first = word.bytes().next().unwrap_or(0);
-    BEGINNINGS.get(word.len()).is_some_and(|bits| bits >> (first & 0x1f) & 1 != 0)
-}
-
-fn find(table: &[(Meaning, &[&str])], same: impl Fn(&str) -> bool) -> Option<Meaning> {
-    let row = table.iter().find(|(_, words)| words.iter().any(|known| same(known)));
-    row.map(|(meaning, _)| *meaning)
+/// All that a word may say.
+fn all_of(word: &str) -> impl Iterator<Item = Meaning> {
+    let (known, places) = &KNOWN;
+    let mut next = places.get(place(word.as_bytes())).copied().unwrap_or(0);
+    std::iter::from_fn(move || {
+        loop {
+            let entry = known.get(usize::from(next.checked_sub(1)?))?;
+            next = entry.next;
+            let is_it = if entry.exact { entry.text == word } else { entry.text.eq_ignore_ascii_case(word) };
+            if is_it {
+                return Some(entry.meaning);
+            }
+        }
+    })
 }
 
 /// Whether a word stands for there being no value, or one of two.
