@@ -205,7 +205,7 @@ impl<'t> Scan<'t, '_> {
 
     /// Takes the piece that begins here.
     fn piece(&mut self) {
-        if self.is_escape(self.at) {
+        if self.byte(self.at) == Some(b'\\') && self.is_escape(self.at) {
             self.out.push_str(self.text.get(self.at..self.at + 4).unwrap_or_default());
             self.at += 4;
             return;
@@ -240,25 +240,23 @@ impl<'t> Scan<'t, '_> {
     /// Where the piece that begins here ends, and what it is made of.
     fn piece_end(&self) -> (usize, u16) {
         let (mut at, mut flags) = (self.at, 0);
-        while let Some(byte) = self.byte(at) {
-            let class = bytes::class(byte);
-            if class & (RARE | BACKSLASH) != 0 {
-                let c = self.rest(at).chars().next().unwrap_or_default();
-                if self.is_escape(at) || !(c == '\\' || c.is_alphanumeric()) {
-                    break;
-                }
-                at += c.len_utf8();
-            } else if class & IN_PIECE != 0 {
-                at += 1;
-            } else if byte == b'<' && let Some(length) = placeholder::length(self.rest(at)) {
-                at += length;
-                flags |= PLACEHOLDER;
-            } else {
-                break;
-            }
-            flags |= class;
+        loop {
+            let plain = self.text.as_bytes().get(at..).unwrap_or_default();
+            at += plain.iter().take_while(|byte| is_plain(bytes::class(**byte), &mut flags)).count();
+            let length = match self.byte(at) {
+                Some(b'<') => placeholder::length(self.rest(at)),
+                Some(b'\\') if !self.is_escape(at) => Some(1),
+                Some(0x80..) => self.rest(at).chars().next().filter(|c| c.is_alphanumeric()).map(char::len_utf8),
+                _ => None,
+            };
+            let Some(length) = length else { return (at, flags) };
+            flags |= match self.byte(at) {
+                Some(b'<') => PLACEHOLDER,
+                Some(byte) => bytes::class(byte),
+                None => 0,
+            };
+            at += length;
         }
-        (at, flags)
     }
 
     /// `\042`, as C writes a byte.
@@ -271,7 +269,7 @@ impl<'t> Scan<'t, '_> {
     fn collapse(&mut self, start: usize) {
         // A number that joined the one before it left less than there was.
         let Some((before, token)) = self.out.split_at_checked(start) else { return };
-        if memchr::memchr(b'<', token.as_bytes()).is_none() {
+        if !token.contains('<') || before.is_empty() {
             return;
         }
         let row = [" ", ", ", ",", ":"].iter().find_map(|separator| {
@@ -284,6 +282,13 @@ impl<'t> Scan<'t, '_> {
             self.out.truncate(length);
         }
     }
+}
+
+/// Whether a byte of this class needs no second look to belong to a piece; its class is added to the flags.
+fn is_plain(class: u16, flags: &mut u16) -> bool {
+    let is_plain = class & IN_PIECE != 0 && class & (RARE | BACKSLASH) == 0;
+    *flags |= if is_plain { class } else { 0 };
+    is_plain
 }
 
 /// Length of a value with its brackets and quotes; `None` where one of them is not closed.

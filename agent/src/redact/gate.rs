@@ -1,7 +1,7 @@
 //! Which rules can find something in a text: a look at its bytes answers that for all rules, and a pattern is
 //! tried only where its gate is open. A gate may be open in vain, never closed in vain.
 
-use memchr::{memchr, memchr_iter, memchr2, memmem};
+use memchr::{memchr_iter, memmem};
 
 use super::words::Words;
 
@@ -95,10 +95,10 @@ impl Gates {
         Held { words: self.words_in(text), shape: shape_of(text.as_bytes()) }
     }
 
-    /// Looks at a text of one line that was `held` before something in it was replaced by `replacement`: no
-    /// word can have come but with the replacement.
-    pub fn look_again(&self, text: &str, held: Held, replacement: &str) -> Held {
-        Held { words: held.words | self.words_in(replacement), shape: shape_of(text.as_bytes()) }
+    /// Looks at the shape of a text again of which something was replaced since it `held` this: no word can
+    /// have come.
+    pub fn look_again(&self, text: &str, held: Held) -> Held {
+        Held { words: held.words, shape: shape_of(text.as_bytes()) }
     }
 
     /// Whether gate `index` is open for a text.
@@ -121,17 +121,20 @@ fn folds_to_ascii(text: &str) -> bool {
     ["\u{17f}", "\u{212a}"].iter().any(|c| memmem::find(text.as_bytes(), c.as_bytes()).is_some())
 }
 
-const IS_DIGIT: u8 = 1;
-const IS_HEX: u8 = 1 << 1;
-const IS_TOKEN: u8 = 1 << 2;
+const IS_DIGIT: u16 = 1;
+const IS_HEX: u16 = 1 << 1;
+const IS_TOKEN: u16 = 1 << 2;
 /// Stands within numbers.
-const IS_IN_NUMBER: u8 = 1 << 3;
-const IS_POINT: u8 = 1 << 4;
-const IS_COLON: u8 = 1 << 5;
+const IS_IN_NUMBER: u16 = 1 << 3;
+const IS_POINT: u16 = 1 << 4;
+const IS_COLON: u16 = 1 << 5;
+const IS_EQUALS: u16 = 1 << 6;
+const IS_QUERY: u16 = 1 << 7;
+const IS_AT: u16 = 1 << 8;
 
-static CLASSES: [u8; 256] = classes();
+static CLASSES: [u16; 256] = classes();
 
-const fn classes() -> [u8; 256] {
+const fn classes() -> [u16; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < table.len() {
@@ -141,7 +144,7 @@ const fn classes() -> [u8; 256] {
     table
 }
 
-const fn class_of(byte: u8) -> u8 {
+const fn class_of(byte: u8) -> u16 {
     match byte {
         b'0'..=b'9' => IS_DIGIT | IS_HEX | IS_TOKEN | IS_IN_NUMBER,
         b'a'..=b'f' | b'A'..=b'F' => IS_HEX | IS_TOKEN,
@@ -150,24 +153,33 @@ const fn class_of(byte: u8) -> u8 {
         b' ' | b'(' | b')' => IS_IN_NUMBER,
         b'.' => IS_IN_NUMBER | IS_POINT,
         b':' => IS_COLON,
+        b'=' => IS_EQUALS,
+        b'?' | b'&' => IS_QUERY,
+        b'@' => IS_AT,
         _ => 0,
     }
 }
 
+fn class(byte: u8) -> u16 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
 fn shape_of(bytes: &[u8]) -> u16 {
     let count = |run: &[u8], byte: fn(&u8) -> bool| run.iter().filter(|b| byte(b)).count();
-    let digits = runs(bytes, IS_IN_NUMBER, 8).map(|run| count(run, u8::is_ascii_digit)).max();
-    let hex = runs(bytes, IS_HEX, 12).map(<[u8]>::len).max();
-    let (digits, hex) = (digits.unwrap_or(0), hex.unwrap_or(0));
+    let present = bytes.iter().fold(0, |classes, byte| classes | class(*byte));
+    let if_any = |class: u16| if present & class != 0 { bytes } else { &[] };
+    let digits = runs(if_any(IS_DIGIT), IS_IN_NUMBER, 8).map(|run| count(run, u8::is_ascii_digit));
+    let digits = digits.max().unwrap_or(0);
+    let hex = runs(bytes, IS_HEX, 12).map(<[u8]>::len).max().unwrap_or(0);
     // The shortest that the patterns know: `1.2.3.4` and `a:b::`.
-    let mut addresses = runs(holding(bytes, b'.', 3), IS_POINT | IS_DIGIT, 7);
-    let mut long_addresses = runs(holding(bytes, b':', 3), IS_COLON | IS_HEX, 5);
+    let mut addresses = runs(if_any(IS_POINT), IS_POINT | IS_DIGIT, 7);
+    let mut long_addresses = runs(if_any(IS_COLON), IS_COLON | IS_HEX, 5);
     let flag = |holds: bool, flag: u16| if holds { flag } else { 0 };
-    flag(memchr(b'=', bytes).is_some(), EQUALS)
-        | flag(memchr2(b'=', b':', bytes).is_some(), ASSIGNMENT)
-        | flag(memchr2(b'?', b'&', bytes).is_some(), QUERY)
-        | flag(bytes.iter().any(u8::is_ascii_digit), DIGIT)
-        | flag(holds_address(bytes), AT)
+    flag(present & IS_EQUALS != 0, EQUALS)
+        | flag(present & (IS_EQUALS | IS_COLON) != 0, ASSIGNMENT)
+        | flag(present & IS_QUERY != 0, QUERY)
+        | flag(present & IS_DIGIT != 0, DIGIT)
+        | flag(present & IS_AT != 0 && holds_address(bytes), AT)
         | flag(addresses.any(|run| count(run, |b| *b == b'.') >= 3), DOTS)
         | flag(long_addresses.any(|run| count(run, |b| *b == b':') >= 3), COLONS)
         | flag(hex >= 12, HEX_12)
@@ -180,15 +192,10 @@ fn shape_of(bytes: &[u8]) -> u16 {
         | flag(digits >= 17, DIGITS_17)
 }
 
-/// The bytes if so many of them are `byte`, else none.
-fn holding(bytes: &[u8], byte: u8, least: usize) -> &[u8] {
-    if memchr_iter(byte, bytes).nth(least - 1).is_some() { bytes } else { &[] }
-}
-
-/// Every run of at least `least` bytes of `class`, as long as it is. A run so long covers every `least`th
+/// Every run of at least `least` bytes of a class, as long as it is. A run so long covers every `least`th
 /// byte, so the bytes between are looked at only beside one that belongs.
-fn runs(bytes: &[u8], class: u8, least: usize) -> impl Iterator<Item = &[u8]> {
-    let belongs = move |byte: &u8| CLASSES.get(usize::from(*byte)).is_some_and(|c| c & class != 0);
+fn runs(bytes: &[u8], of: u16, least: usize) -> impl Iterator<Item = &[u8]> {
+    let belongs = move |byte: &u8| class(*byte) & of != 0;
     let mut from = 0;
     std::iter::from_fn(move || {
         loop {

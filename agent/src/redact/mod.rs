@@ -142,22 +142,30 @@ impl Redactor {
     }
 
     fn gated<'a>(&mut self, text: Cow<'a, str>) -> Gated<'a> {
-        Gated { held: self.frames.look(&GATES, &text), text }
+        Gated { held: self.frames.look(&GATES, &text), text, is_replaced: false }
     }
 
     fn apply(&mut self, known: Known, text: &mut Gated<'_>) {
         self.replaced.by_rule.resize(RULES.len(), 0);
         let rules = RULES.iter().zip(PATTERNS.iter()).zip(&mut self.replaced.by_rule).enumerate();
-        for (index, ((rule, pattern), count)) in rules {
-            if rule.known != known || !GATES.open(index, text.held) {
+        let (skipped, taken) = match known {
+            Known::ByPlace => (0, RULES_BY_PLACE),
+            Known::ByShape => (RULES_BY_PLACE, RULES.len()),
+        };
+        for (index, ((rule, pattern), count)) in rules.take(taken).skip(skipped) {
+            if !GATES.open(index, text.held) {
                 continue;
             }
+            if std::mem::take(&mut text.is_replaced) {
+                text.held = look_again(&mut self.frames, text);
+                if !GATES.open(index, text.held) {
+                    continue;
+                }
+            }
             if let Some(replaced) = apply(rule, pattern, &text.text, count) {
-                let held = match memchr::memchr(b'\n', replaced.as_bytes()) {
-                    Some(_) => self.frames.look(&GATES, &replaced),
-                    None => GATES.look_again(&replaced, text.held, rule.replacement),
-                };
-                *text = Gated { text: Cow::Owned(replaced), held };
+                let of_replacement = HELD_BY_REPLACEMENTS.get(index).copied().unwrap_or_default();
+                let held = text.held.or(of_replacement);
+                *text = Gated { text: Cow::Owned(replaced), held, is_replaced: true };
             }
         }
     }
@@ -194,7 +202,17 @@ impl Redactor {
 /// A text and what it holds, for the gates.
 struct Gated<'a> {
     text: Cow<'a, str>,
+    /// After a replacement what it held before: it holds no more, but for what came with the replacement.
     held: Held,
+    is_replaced: bool,
+}
+
+/// What a text holds of which something was replaced.
+fn look_again(frames: &mut Frames, text: &Gated<'_>) -> Held {
+    match memchr::memchr(b'\n', text.text.as_bytes()) {
+        Some(_) => frames.look(&GATES, &text.text),
+        None => GATES.look_again(&text.text, text.held),
+    }
 }
 
 /// The text with the rule's matches replaced, or `None` where there is none.
@@ -248,6 +266,21 @@ static GATES: LazyLock<Gates> = LazyLock::new(|| {
     let statement = Gate::words(&["select", "insert", "update", "delete", "values", "where"], 0);
     Gates::new(RULES.iter().map(|rule| rule.gate).chain([statement]))
 });
+
+/// What each rule brings into a text.
+static HELD_BY_REPLACEMENTS: LazyLock<Vec<Held>> =
+    LazyLock::new(|| RULES.iter().map(|rule| GATES.look(rule.replacement)).collect());
+
+/// The rules by place stand before those by shape.
+const RULES_BY_PLACE: usize = rules_by_place();
+
+const fn rules_by_place() -> usize {
+    let mut count = 0;
+    while count < RULES.len() && matches!(RULES[count].known, Known::ByPlace) {
+        count += 1;
+    }
+    count
+}
 
 /// The gate of [`STATEMENT_WORDS`] stands behind those of the rules.
 const STATEMENT_GATE: usize = RULES.len();

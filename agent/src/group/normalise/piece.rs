@@ -2,7 +2,7 @@
 
 use super::{
     Scan,
-    bytes::{self, AT, BACKSLASH, COLON, DIGIT, DOT, HEX, JOIN, PLACEHOLDER, SLASH},
+    bytes::{self, AT, BACKSLASH, COLON, DIGIT, DOT, HEX, JOIN, LETTER, PLACEHOLDER, SLASH},
     place, placeholder,
     words::{self, Meaning},
 };
@@ -111,9 +111,13 @@ impl Scan<'_, '_> {
 
     /// A piece that holds more than letters.
     pub(super) fn mixed(&mut self, piece: &str, flags: u16, before: Meaning) {
-        if flags & (DIGIT | COLON | DOT) != 0
-            && let Some(length) = place::address_length(piece)
-        {
+        if flags & !(DIGIT | HEX) == 0 {
+            return self.number();
+        }
+        if flags & !(LETTER | HEX | JOIN | DOT) == 0 {
+            return self.part(piece, false);
+        }
+        if let Some(length) = place::address_length(piece, flags) {
             self.out.push_str("<host>");
             return self.after_host(piece.get(length..).unwrap_or_default());
         }
@@ -130,7 +134,7 @@ impl Scan<'_, '_> {
             return self.with_slash(piece, before);
         }
         if flags & AT != 0 {
-            return self.with_at(piece);
+            return self.with_at(piece, flags);
         }
         self.parts(piece);
     }
@@ -188,7 +192,7 @@ impl Scan<'_, '_> {
         match paths {
             // A list of paths is as one.
             Some(_) => {}
-            None if rest.contains('@') => self.with_at(rest),
+            None if rest.contains('@') => self.with_at(rest, SLASH | COLON),
             None => self.parts(rest),
         }
     }
@@ -227,7 +231,7 @@ impl Scan<'_, '_> {
     }
 
     /// `Class@hash`, `name@place`, or an address of a mailbox.
-    fn with_at(&mut self, piece: &str) {
+    fn with_at(&mut self, piece: &str, flags: u16) {
         let Some((left, right)) = piece.split_once('@') else { return self.parts(piece) };
         if !left.is_empty() && place::is_host(right) {
             return self.out.push_str("<email>");
@@ -238,7 +242,7 @@ impl Scan<'_, '_> {
         let is_hash = right.len() >= HEX_BYTES_MIN && bytes::all(right, HEX);
         if is_hash || is_numeric(right) {
             self.number();
-        } else if let Some(length) = place::address_length(right) {
+        } else if let Some(length) = place::address_length(right, flags) {
             self.out.push_str("<host>");
             self.after_host(right.get(length..).unwrap_or_default());
         } else {

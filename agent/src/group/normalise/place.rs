@@ -1,6 +1,6 @@
 //! Hosts, paths and routes by their form alone.
 
-use super::bytes::{DIGIT, HEX, LETTER, all, any, is};
+use super::bytes::{AT, COLON, DIGIT, DOT, HEX, JOIN, LETTER, SLASH, all, any, is};
 
 /// Ends of host names, of two labels or more. Of the reserved ones those that local networks use (RFC
 /// 2606, 6762, 8375).
@@ -63,7 +63,7 @@ pub fn ipv4(text: &str) -> Option<usize> {
 }
 
 fn digits(bytes: &[u8], from: usize) -> usize {
-    bytes.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count()
+    bytes.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// An IPv6 or a hardware address.
@@ -127,36 +127,37 @@ fn holds(table: &[&str], word: &str) -> bool {
 
 /// Length of the address at the beginning of a piece, with the name before it (`host/10.0.0.1`, as Java
 /// writes it), without the port.
-pub fn address_length(piece: &str) -> Option<usize> {
+pub fn address_length(piece: &str, flags: u16) -> Option<usize> {
     if let Some(after) = piece.strip_prefix("::ffff:") {
         return Some(piece.len() - after.len() + bounded(after)?);
-    }
-    let host = host_part(piece);
-    if let Some(slash) = memchr::memchr(b'/', piece.as_bytes()) {
-        let after = piece.get(slash + 1..)?;
-        let is_name = slash == 0 || all(piece.get(..slash)?, LETTER | DIGIT | HEX | super::DOT | super::JOIN);
-        if is_name && let Some(length) = bounded(after) {
-            return Some(slash + 1 + length);
-        }
     }
     if let Some(length) = bounded(piece) {
         return Some(length);
     }
-    let is_other = is_long_address(piece) || (host.len() == piece.len() && piece == "<host>");
-    is_other.then_some(piece.len())
+    if flags & SLASH != 0
+        && let Some((name, after)) = piece.split_once('/')
+        && all(name, LETTER | DIGIT | DOT | JOIN)
+        && let Some(length) = bounded(after)
+    {
+        return Some(name.len() + 1 + length);
+    }
+    (flags & COLON != 0 && is_long_address(piece)).then_some(piece.len())
 }
 
 /// An IPv4 address or a placeholder of one that nothing continues.
 fn bounded(text: &str) -> Option<usize> {
-    let placeholder = || text.starts_with("<host>").then_some("<host>".len());
-    let length = ipv4(text).or_else(placeholder)?;
+    let length = match text.bytes().next()? {
+        b'0'..=b'9' => ipv4(text)?,
+        b'<' if text.starts_with("<host>") => "<host>".len(),
+        _ => return None,
+    };
     let after = text.as_bytes().get(length);
     let is_name = after == Some(&b'.') && text.as_bytes().get(length + 1).is_some_and(u8::is_ascii_alphabetic);
     if is_name {
         // Named after its address, as in `10.0.0.1.dsl.contoh.net`.
         return Some(host_part(text.get(length..)?).len() + length);
     }
-    after.is_none_or(|byte| *byte != b'<' && !is(*byte, LETTER | DIGIT | super::DOT | super::JOIN | super::AT)).then_some(length)
+    after.is_none_or(|byte| *byte != b'<' && !is(*byte, LETTER | DIGIT | DOT | JOIN | AT)).then_some(length)
 }
 
 fn host_part(piece: &str) -> &str {
