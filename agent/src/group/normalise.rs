@@ -5,7 +5,7 @@
 //! `=` and the like; each piece between them is judged by its form (`piece.rs`, `place.rs`), by the word before it
 //! (`words.rs`) and by being the value of a key.
 
-use bytes::{AT, BACKSLASH, COLON, DIGIT, DOT, IN_PIECE, JOIN, LETTER, PLACEHOLDER, RARE, SPACE};
+use bytes::{AT, COLON, DIGIT, DOT, IN_PIECE, JOIN, LETTER, PLACEHOLDER, RARE, SPACE};
 use words::Meaning;
 
 mod bytes;
@@ -241,15 +241,21 @@ impl<'t> Scan<'t, '_> {
     fn piece_end(&self) -> (usize, u16) {
         let (mut at, mut flags) = (self.at, 0);
         loop {
-            let plain = self.text.as_bytes().get(at..).unwrap_or_default();
-            at += plain.iter().take_while(|byte| is_plain(bytes::class(**byte), &mut flags)).count();
+            for byte in self.text.as_bytes().get(at..).unwrap_or_default() {
+                let class = bytes::class(*byte);
+                if class & bytes::PLAIN == 0 {
+                    break;
+                }
+                flags |= class;
+                at += 1;
+            }
             let length = match self.byte(at) {
                 Some(b'<') => placeholder::length(self.rest(at)),
                 Some(b'\\') if !self.is_escape(at) => Some(1),
                 Some(0x80..) => self.rest(at).chars().next().filter(|c| c.is_alphanumeric()).map(char::len_utf8),
                 _ => None,
             };
-            let Some(length) = length else { return (at, flags) };
+            let Some(length) = length else { return (at, flags & !bytes::PLAIN) };
             flags |= match self.byte(at) {
                 Some(b'<') => PLACEHOLDER,
                 Some(byte) => bytes::class(byte),
@@ -282,13 +288,6 @@ impl<'t> Scan<'t, '_> {
             self.out.truncate(length);
         }
     }
-}
-
-/// Whether a byte of this class needs no second look to belong to a piece; its class is added to the flags.
-fn is_plain(class: u16, flags: &mut u16) -> bool {
-    let is_plain = class & IN_PIECE != 0 && class & (RARE | BACKSLASH) == 0;
-    *flags |= if is_plain { class } else { 0 };
-    is_plain
 }
 
 /// Length of a value with its brackets and quotes; `None` where one of them is not closed.

@@ -1,7 +1,7 @@
 //! Rules that most messages meet, without a pattern: each does to a text exactly what its pattern does, only
 //! faster. A property test compares them.
 
-use memchr::{memchr_iter, memchr2_iter, memmem};
+use memchr::{memchr_iter, memchr2_iter};
 
 use super::rules::{looks_random, names_an_account};
 
@@ -122,18 +122,40 @@ pub fn uuid(text: &str, _: &mut String) -> Option<u64> {
     if may_hold { None } else { Some(0) }
 }
 
-/// See the rule `phone`: each begins with `08`, `628` or `(0`.
+/// See the rule `phone`: each begins with `08`, `628` or `(0`, where a word may begin.
 pub fn phone(text: &str, _: &mut String) -> Option<u64> {
     let bytes = text.as_bytes();
     let begins = |at: usize| {
-        let before = bytes.get(..at).unwrap_or_default();
-        let prefix = match before {
-            [prefix @ .., b' ' | b'.' | b'-'] => prefix,
-            _ => before,
+        let end = at - usize::from(at > 0 && matches!(bytes.get(at - 1), Some(b' ' | b'.' | b'-')));
+        let starts = |prefix: &[u8]| {
+            let start = end.checked_sub(prefix.len());
+            start.is_some_and(|start| bytes.get(start..end) == Some(prefix) && !is_word(bytes, start.checked_sub(1)))
         };
-        prefix.ends_with(b"0") || prefix.ends_with(b"62")
+        starts(b"0") || starts(b"62")
     };
-    let may_hold = memchr_iter(b'8', bytes).any(begins) || memmem::find(bytes, b"(0").is_some();
+    let may_hold = memchr_iter(b'8', bytes).any(begins)
+        || memchr_iter(b'(', bytes).any(|at| bytes.get(at + 1) == Some(&b'0'));
+    if may_hold { None } else { Some(0) }
+}
+
+/// See the rule `nik`.
+pub fn nik(text: &str, _: &mut String) -> Option<u64> {
+    may_hold_digits(text, 16, b" .-")
+}
+
+/// See the rule `npwp`.
+pub fn npwp(text: &str, _: &mut String) -> Option<u64> {
+    may_hold_digits(text, 15, b".-")
+}
+
+/// Whether so many digits stand in a row but for what parts them.
+fn may_hold_digits(text: &str, least: usize, between: &[u8]) -> Option<u64> {
+    let bytes = text.as_bytes();
+    let of_number = |byte: u8| byte.is_ascii_digit() || between.contains(&byte);
+    let may_hold = runs(bytes, least, of_number).any(|(start, end)| {
+        let run = bytes.get(start..end).unwrap_or_default();
+        run.iter().filter(|byte| byte.is_ascii_digit()).count() >= least
+    });
     if may_hold { None } else { Some(0) }
 }
 
@@ -216,6 +238,24 @@ pub fn person_name(text: &str, out: &mut String) -> Option<u64> {
         }
     }
     writing.end()
+}
+
+/// What begins a statement.
+pub const STATEMENT_WORDS: &[&str] = &["select", "insert", "update", "delete", "values", "where"];
+
+/// Whether one of [`STATEMENT_WORDS`] stands alone, and so may begin a statement: `updated` does not.
+pub fn may_hold_statement(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_edge = |at: Option<usize>| !is_word(bytes, at);
+    let begins = |at: usize, word: &&&str| {
+        let here = bytes.get(at..at + word.len());
+        here.is_some_and(|here| here.eq_ignore_ascii_case(word.as_bytes())) && is_edge(Some(at + word.len()))
+    };
+    // The pattern takes two letters beyond ASCII for ones of these words.
+    !text.is_ascii()
+        || (0..bytes.len()).any(|at| {
+            is_edge(at.checked_sub(1)) && STATEMENT_WORDS.iter().any(|word| begins(at, &word))
+        })
 }
 
 /// Every run of at least `least` bytes that belong, as long as it is. A run so long covers every `least`th byte.

@@ -95,10 +95,12 @@ impl Gates {
         Held { words: self.words_in(text), shape: shape_of(text.as_bytes()) }
     }
 
-    /// Looks at the shape of a text again of which something was replaced since it `held` this: no word can
-    /// have come.
-    pub fn look_again(&self, text: &str, held: Held) -> Held {
-        Held { words: held.words, shape: shape_of(text.as_bytes()) }
+    /// The first open gate from `index` on.
+    pub fn next_open(&self, index: usize, held: Held) -> Option<usize> {
+        let is_open = |(words, shape): &(u64, u16)| {
+            held.shape & shape == *shape && (*words == 0 || held.words & words != 0)
+        };
+        Some(index + self.needs.get(index..)?.iter().position(is_open)?)
     }
 
     /// Whether gate `index` is open for a text.
@@ -166,14 +168,19 @@ fn class(byte: u8) -> u16 {
 
 fn shape_of(bytes: &[u8]) -> u16 {
     let count = |run: &[u8], byte: fn(&u8) -> bool| run.iter().filter(|b| byte(b)).count();
-    let present = bytes.iter().fold(0, |classes, byte| classes | class(*byte));
-    let if_any = |class: u16| if present & class != 0 { bytes } else { &[] };
-    let digits = runs(if_any(IS_DIGIT), IS_IN_NUMBER, 8).map(|run| count(run, u8::is_ascii_digit));
+    let (mut present, mut digits) = (0, 0_usize);
+    for byte in bytes {
+        present |= class(*byte);
+        digits += usize::from(class(*byte) & IS_DIGIT);
+    }
+    let when = |holds: bool| if holds { bytes } else { &[] };
+    let holds_thrice = |byte: u8| memchr_iter(byte, bytes).nth(2).is_some();
+    let digits = runs(when(digits >= 8), IS_IN_NUMBER, 8).map(|run| count(run, u8::is_ascii_digit));
     let digits = digits.max().unwrap_or(0);
     let hex = runs(bytes, IS_HEX, 12).map(<[u8]>::len).max().unwrap_or(0);
     // The shortest that the patterns know: `1.2.3.4` and `a:b::`.
-    let mut addresses = runs(if_any(IS_POINT), IS_POINT | IS_DIGIT, 7);
-    let mut long_addresses = runs(if_any(IS_COLON), IS_COLON | IS_HEX, 5);
+    let mut addresses = runs(when(present & IS_POINT != 0 && holds_thrice(b'.')), IS_POINT | IS_DIGIT, 7);
+    let mut long_addresses = runs(when(present & IS_COLON != 0 && holds_thrice(b':')), IS_COLON | IS_HEX, 5);
     let flag = |holds: bool, flag: u16| if holds { flag } else { 0 };
     flag(present & IS_EQUALS != 0, EQUALS)
         | flag(present & (IS_EQUALS | IS_COLON) != 0, ASSIGNMENT)

@@ -147,32 +147,37 @@ impl Redactor {
 
     fn apply(&mut self, known: Known, text: &mut Gated<'_>) {
         self.replaced.by_rule.resize(RULES.len(), 0);
-        let rules = RULES.iter().zip(PATTERNS.iter()).zip(&mut self.replaced.by_rule).enumerate();
-        let (skipped, taken) = match known {
-            Known::ByPlace => (0, RULES_BY_PLACE),
-            Known::ByShape => (RULES_BY_PLACE, RULES.len()),
+        let (gates, mut index) = match known {
+            Known::ByPlace => (&*GATES, 0),
+            Known::ByShape => (&*GATES, RULES_BY_PLACE),
         };
-        for (index, ((rule, pattern), count)) in rules.take(taken).skip(skipped) {
-            if !GATES.open(index, text.held) {
+        while let Some(open) = gates.next_open(index, text.held) {
+            index = open + 1;
+            let Some(rule) = RULES.get(open).filter(|rule| rule.known == known) else { return };
+            if text.is_replaced && rule.by_hand.is_none() {
+                *text = self.gated(std::mem::take(&mut text.text));
+                index = open;
                 continue;
             }
-            if std::mem::take(&mut text.is_replaced) {
-                text.held = look_again(&mut self.frames, text);
-                if !GATES.open(index, text.held) {
-                    continue;
-                }
-            }
-            if let Some(replaced) = apply(rule, pattern, &text.text, count) {
-                let of_replacement = HELD_BY_REPLACEMENTS.get(index).copied().unwrap_or_default();
-                let held = text.held.or(of_replacement);
-                *text = Gated { text: Cow::Owned(replaced), held, is_replaced: true };
-            }
+            self.apply_rule(open, rule, text);
+        }
+    }
+
+    fn apply_rule(&mut self, index: usize, rule: &Rule, text: &mut Gated<'_>) {
+        let (Some(pattern), Some(count)) = (PATTERNS.get(index), self.replaced.by_rule.get_mut(index)) else {
+            return;
+        };
+        if let Some(replaced) = apply(rule, pattern, &text.text, count) {
+            let of_replacement = HELD_BY_REPLACEMENTS.get(index).copied().unwrap_or_default();
+            let held = text.held.or(of_replacement);
+            *text = Gated { text: Cow::Owned(replaced), held, is_replaced: true };
         }
     }
 
     /// From the words that begin a statement to the end of their line.
     fn embedded_sql<'a>(&mut self, text: Gated<'a>) -> Cow<'a, str> {
-        if !GATES.open(STATEMENT_GATE, text.held) || !STATEMENT_WORDS.is_match(&text.text) {
+        let may_hold = GATES.open(STATEMENT_GATE, text.held) && by_hand::may_hold_statement(&text.text);
+        if !may_hold || !STATEMENT_WORDS.is_match(&text.text) {
             return text.text;
         }
         let mut out = String::with_capacity(text.text.len());
@@ -202,17 +207,10 @@ impl Redactor {
 /// A text and what it holds, for the gates.
 struct Gated<'a> {
     text: Cow<'a, str>,
-    /// After a replacement what it held before: it holds no more, but for what came with the replacement.
+    /// After a replacement what it held before: it holds no more, but for what came with the replacement. It
+    /// is looked at again where a pattern would have to search.
     held: Held,
     is_replaced: bool,
-}
-
-/// What a text holds of which something was replaced.
-fn look_again(frames: &mut Frames, text: &Gated<'_>) -> Held {
-    match memchr::memchr(b'\n', text.text.as_bytes()) {
-        Some(_) => frames.look(&GATES, &text.text),
-        None => GATES.look_again(&text.text, text.held),
-    }
 }
 
 /// The text with the rule's matches replaced, or `None` where there is none.
@@ -263,7 +261,7 @@ static PATTERNS: LazyLock<Vec<Regex>> =
     LazyLock::new(|| RULES.iter().map(|rule| pattern(rule.pattern)).collect());
 
 static GATES: LazyLock<Gates> = LazyLock::new(|| {
-    let statement = Gate::words(&["select", "insert", "update", "delete", "values", "where"], 0);
+    let statement = Gate::words(by_hand::STATEMENT_WORDS, 0);
     Gates::new(RULES.iter().map(|rule| rule.gate).chain([statement]))
 });
 

@@ -188,11 +188,11 @@ pub const RULES: &[Rule] = &[
         ("kantor (021) 5551234", "kantor <phone>"),
     ]),
     rule!("long_number", ByShape, Gate::shape(DIGITS_17), r"[0-9]{17,}", "<number>", by_hand(long_digits::<17>), &[("nip 198001012005011001", "nip <number>")]),
-    rule!("nik", ByShape, Gate::shape(DIGITS_16), r"[0-9]{16}|\b[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}\b|\b[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{6}\.[0-9]{4}\b", "<nik>", &[
+    rule!("nik", ByShape, Gate::shape(DIGITS_16), r"[0-9]{16}|\b[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}\b|\b[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{6}\.[0-9]{4}\b", "<nik>", by_hand(by_hand::nik), &[
         ("nik 3201234567890123 ganda", "nik <nik> ganda"),
         ("32.01.23.456789.0123", "<nik>"),
     ]),
-    rule!("npwp", ByShape, Gate::shape(DIGITS_15), r"[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}\.?[0-9][-.]?[0-9]{3}\.?[0-9]{3}", "<npwp>", &[
+    rule!("npwp", ByShape, Gate::shape(DIGITS_15), r"[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}\.?[0-9][-.]?[0-9]{3}\.?[0-9]{3}", "<npwp>", by_hand(by_hand::npwp), &[
         ("npwp 01.234.567.8-901.000", "npwp <npwp>"),
         ("npwp 012345678901000", "npwp <npwp>"),
     ]),

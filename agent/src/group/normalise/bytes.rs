@@ -25,9 +25,11 @@ pub const RARE: u16 = 1 << 10;
 /// A hexadecimal digit.
 pub const HEX: u16 = 1 << 11;
 
+/// Belongs to a piece without a second look.
+pub const PLAIN: u16 = 1 << 12;
+
 /// What a piece is made of.
-pub const IN_PIECE: u16 =
-    LETTER | DIGIT | DOT | COLON | SLASH | BACKSLASH | AT | JOIN;
+pub const IN_PIECE: u16 = LETTER | DIGIT | DOT | COLON | SLASH | BACKSLASH | AT | JOIN;
 
 static CLASSES: [u16; 256] = classes();
 
@@ -35,7 +37,9 @@ const fn classes() -> [u16; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < table.len() {
-        table[byte] = class_of(byte as u8);
+        let class = class_of(byte as u8);
+        let is_plain = class & IN_PIECE != 0 && class & (RARE | BACKSLASH) == 0;
+        table[byte] = if is_plain { class | PLAIN } else { class };
         byte += 1;
     }
     table

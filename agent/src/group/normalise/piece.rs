@@ -90,7 +90,7 @@ impl Scan<'_, '_> {
     pub(super) fn is_account(&self, before: Meaning, piece: &str) -> bool {
         match before {
             Meaning::Account => {}
-            Meaning::For => return self.ends_account() && words::meaning(piece) != Meaning::NoAccount,
+            Meaning::For => return self.ends_account(),
             _ => return false,
         }
         let is_made_up = piece.bytes().any(|byte| byte.is_ascii_digit() || byte == b'<');
@@ -386,7 +386,7 @@ impl Scan<'_, '_> {
 
     /// A piece of numbers alone is one.
     pub(super) fn join(&mut self, start: usize) {
-        let is_row = |made: &str| made.len() > "<n>".len() && made.ends_with("<n>") && is_numeric(made);
+        let is_row = |made: &str| made.len() > "<n>".len() && made.ends_with("<n>") && is_numeric(made.trim_start_matches('-'));
         if self.out.get(start..).is_some_and(is_row) {
             self.out.truncate(start);
             self.number();

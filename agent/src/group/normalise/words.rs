@@ -13,8 +13,6 @@ pub enum Meaning {
     For,
     /// What follows belongs to the sentence; the account's name ends before it.
     Preposition,
-    /// After `user` this is no name: `user unknown`.
-    NoAccount,
     /// A time that passed follows: `lifetime 00:01`.
     Lasting,
     /// A unit of time.
@@ -32,7 +30,7 @@ pub enum Meaning {
 }
 
 use Meaning::{
-    Account, Calendar, Command, Credential, For, Lasting, Method, NoAccount, Preposition, SizeUnit,
+    Account, Calendar, Command, Credential, For, Lasting, Method, Preposition, SizeUnit,
     TimeUnit, Zone,
 };
 
@@ -43,13 +41,6 @@ const ANY_CASE: &[(Meaning, &[&str])] = &[
     (Credential, &["password", "publickey", "key", "none", "login", "logins", "failures", "failure", "session", "sandi", "sesi"]),
     (For, &["for", "untuk", "bagi"]),
     (Preposition, &["from", "by", "on", "at", "with", "via", "dari", "oleh", "di", "pada", "melalui", "dengan"]),
-    (NoAccount, &[
-        "account", "accounts", "agent", "already", "and", "are", "as", "atau", "authentication", "belum", "bukan", "can", "cannot",
-        "context", "could", "dan", "data", "defined", "did", "does", "error", "exists", "failed", "gagal", "group", "groups", "had",
-        "has", "id", "in", "ini", "input", "interface", "is", "itu", "level", "limit", "list", "login", "logout", "mode", "name", "no",
-        "not", "of", "or", "password", "process", "profile", "request", "requested", "role", "session", "space", "sudah", "telah",
-        "the", "tidak", "to", "unknown", "was", "who", "will", "yang", "yg",
-    ]),
     (Lasting, &["lifetime", "duration", "elapsed", "took", "uptime", "runtime", "durasi", "selama", "lama"]),
     (TimeUnit, &[
         "ns", "us", "ms", "s", "sec", "secs", "second", "seconds", "msec", "msecs", "millis", "milliseconds", "microseconds", "min",
@@ -57,6 +48,16 @@ const ANY_CASE: &[(Meaning, &[&str])] = &[
     ]),
     (SizeUnit, &["b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib", "k", "m", "g", "kbytes", "mbytes"]),
 ];
+
+/// After `user` these are no names: `user unknown`.
+#[rustfmt::skip]
+const NO_ACCOUNTS: &[&str] = &[
+        "account", "accounts", "agent", "already", "and", "are", "as", "atau", "authentication", "belum", "bukan", "can", "cannot",
+        "context", "could", "dan", "data", "defined", "did", "does", "error", "exists", "failed", "gagal", "group", "groups", "had",
+        "has", "id", "in", "ini", "input", "interface", "is", "itu", "level", "limit", "list", "login", "logout", "mode", "name", "no",
+        "not", "of", "or", "password", "process", "profile", "request", "requested", "role", "session", "space", "sudah", "telah",
+        "the", "tidak", "to", "unknown", "was", "who", "will", "yang", "yg",
+    ];
 
 /// As they stand in the text: in other letters they are other words.
 #[rustfmt::skip]
@@ -142,28 +143,21 @@ const fn place(word: &[u8]) -> usize {
 
 /// What a word says.
 pub fn meaning(word: &str) -> Meaning {
-    all_of(word).next().unwrap_or(Meaning::None)
+    let (known, places) = &KNOWN;
+    let mut next = places.get(place(word.as_bytes())).copied().unwrap_or(0);
+    while let Some(entry) = usize::from(next).checked_sub(1).and_then(|index| known.get(index)) {
+        let is_it = if entry.exact { entry.text == word } else { entry.text.eq_ignore_ascii_case(word) };
+        if is_it {
+            return entry.meaning;
+        }
+        next = entry.next;
+    }
+    Meaning::None
 }
 
 /// Whether a word after `user` is no name.
 pub fn is_no_account(word: &str) -> bool {
-    all_of(word).any(|meaning| matches!(meaning, NoAccount | Preposition))
-}
-
-/// All that a word may say.
-fn all_of(word: &str) -> impl Iterator<Item = Meaning> {
-    let (known, places) = &KNOWN;
-    let mut next = places.get(place(word.as_bytes())).copied().unwrap_or(0);
-    std::iter::from_fn(move || {
-        loop {
-            let entry = known.get(usize::from(next.checked_sub(1)?))?;
-            next = entry.next;
-            let is_it = if entry.exact { entry.text == word } else { entry.text.eq_ignore_ascii_case(word) };
-            if is_it {
-                return Some(entry.meaning);
-            }
-        }
-    })
+    meaning(word) == Preposition || NO_ACCOUNTS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Whether a word stands for there being no value, or one of two.
