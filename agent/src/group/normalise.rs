@@ -2,21 +2,32 @@
 //! Identifiers (relations, constraints, classes) stay: they name the error.
 //!
 //! One pass over the bytes, without a look at other messages. A message is taken apart at white space, brackets, quotes,
-//! `=` and the like; each piece between them is judged by its form (`piece.rs`, `place.rs`), by the word before it
+//! `=` and the like; each piece between them is judged by its form (`piece.rs`, `number.rs`, `place.rs`), by the word before it
 //! (`words.rs`) and by being the value of a key.
 
 use bytes::{AT, COLON, DIGIT, DOT, IN_PIECE, JOIN, LETTER, PLACEHOLDER, RARE, SPACE};
 use words::Meaning;
 
 mod bytes;
+mod number;
 mod piece;
 mod place;
 mod placeholder;
 mod words;
 
 /// Values of keys that end so stay, as far as they are words: they name the error, as in `error=timeout`.
-const NAMING_KEYS: &[&str] =
-    &["code", "error", "errno", "reason", "cause", "exception", "state", "status", "stat", "result"];
+const NAMING_KEYS: &[&str] = &[
+    "code",
+    "error",
+    "errno",
+    "reason",
+    "cause",
+    "exception",
+    "state",
+    "status",
+    "stat",
+    "result",
+];
 
 /// The template of a redacted message. Pure; applying it twice changes nothing.
 pub fn template(redacted: &str) -> String {
@@ -109,7 +120,9 @@ impl<'t> Scan<'t, '_> {
         let rest = self.rest(self.at + 1);
         let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
         let begins = self.out.is_empty() || self.out.ends_with(' ');
-        begins && after.len() < rest.len() && after.starts_with(|c: char| c == ' ' || c.is_ascii_lowercase())
+        begins
+            && after.len() < rest.len()
+            && after.starts_with(|c: char| c == ' ' || c.is_ascii_lowercase())
     }
 
     /// A key and its value: the key names, the value varies.
@@ -117,7 +130,8 @@ impl<'t> Scan<'t, '_> {
         let before = self.out.bytes().next_back();
         self.push(b'=');
         let next = self.byte(self.at);
-        let is_operator = before.is_none_or(|byte| b"=<>!~:+-*/".contains(&byte)) || next == Some(b'=');
+        let is_operator =
+            before.is_none_or(|byte| b"=<>!~:+-*/".contains(&byte)) || next == Some(b'=');
         let spaces = self.spaces(self.at);
         let is_spaced = before == Some(b' ') && spaces > 0;
         if is_operator || (spaces > 0 && !is_spaced) || self.names() {
@@ -160,7 +174,8 @@ impl<'t> Scan<'t, '_> {
 
     /// What an object says of itself: `Peserta{id=1, nama=x}`.
     fn object(&mut self) {
-        let belongs = self.out.bytes().next_back().is_some_and(|byte| bytes::is(byte, LETTER | DIGIT));
+        let belongs =
+            self.out.bytes().next_back().is_some_and(|byte| bytes::is(byte, LETTER | DIGIT));
         match self.closing(self.at).filter(|end| belongs && *end > self.at + 1) {
             Some(end) => {
                 self.out.push_str("{<value>}");
@@ -252,7 +267,9 @@ impl<'t> Scan<'t, '_> {
             let length = match self.byte(at) {
                 Some(b'<') => placeholder::length(self.rest(at)),
                 Some(b'\\') if !self.is_escape(at) => Some(1),
-                Some(0x80..) => self.rest(at).chars().next().filter(|c| c.is_alphanumeric()).map(char::len_utf8),
+                Some(0x80..) => {
+                    self.rest(at).chars().next().filter(|c| c.is_alphanumeric()).map(char::len_utf8)
+                }
                 _ => None,
             };
             let Some(length) = length else { return (at, flags & !bytes::PLAIN) };
@@ -281,7 +298,10 @@ impl<'t> Scan<'t, '_> {
         let row = [" ", ", ", ",", ":"].iter().find_map(|separator| {
             let row = before.strip_suffix(separator)?;
             let head = row.strip_suffix(token)?;
-            let begins = head.bytes().next_back().is_none_or(|byte| !bytes::is(byte, IN_PIECE) && byte != b'>');
+            let begins = head
+                .bytes()
+                .next_back()
+                .is_none_or(|byte| !bytes::is(byte, IN_PIECE) && byte != b'>');
             begins.then_some(row.len())
         });
         if let Some(length) = row {
@@ -301,7 +321,9 @@ fn balanced_end(text: &str) -> Option<usize> {
             b'(' | b'[' | b'{' | b'<' => depth += 1,
             b')' | b']' | b'}' | b'>' if depth > 0 => depth -= 1,
             b')' | b']' | b'}' | b'>' => return Some(at),
-            b' ' | b'\t'..=b'\r' | b',' | b';' | b'&' | b'|' | b'"' | b'\'' if depth == 0 => return Some(at),
+            b' ' | b'\t'..=b'\r' | b',' | b';' | b'&' | b'|' | b'"' | b'\'' if depth == 0 => {
+                return Some(at);
+            }
             _ => {}
         }
     }

@@ -129,7 +129,9 @@ pub fn phone(text: &str, _: &mut String) -> Option<u64> {
         let end = at - usize::from(at > 0 && matches!(bytes.get(at - 1), Some(b' ' | b'.' | b'-')));
         let starts = |prefix: &[u8]| {
             let start = end.checked_sub(prefix.len());
-            start.is_some_and(|start| bytes.get(start..end) == Some(prefix) && !is_word(bytes, start.checked_sub(1)))
+            start.is_some_and(|start| {
+                bytes.get(start..end) == Some(prefix) && !is_word(bytes, start.checked_sub(1))
+            })
         };
         starts(b"0") || starts(b"62")
     };
@@ -187,14 +189,32 @@ fn key_before(text: &str, sign: usize) -> Option<(usize, usize)> {
     let before = text.get(..sign)?.trim_end_matches(|c: char| u8::try_from(c).is_ok_and(is_space));
     let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
     let bytes = before.as_bytes();
-    let word = bytes.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let word = bytes
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+        .count();
     (word > 0).then_some((bytes.len() - word, bytes.len()))
 }
 
 fn is_of_person(key: &str) -> bool {
     const KEYS: &[&str] = &[
-        "user", "username", "user_name", "userid", "user_id", "login", "pengguna", "email", "nik", "npwp", "nip",
-        "alamat", "telepon", "nohp", "no_hp", "rekening",
+        "user",
+        "username",
+        "user_name",
+        "userid",
+        "user_id",
+        "login",
+        "pengguna",
+        "email",
+        "nik",
+        "npwp",
+        "nip",
+        "alamat",
+        "telepon",
+        "nohp",
+        "no_hp",
+        "rekening",
     ];
     let begins = key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("nama"));
     begins || KEYS.iter().any(|known| known.eq_ignore_ascii_case(key))
@@ -206,7 +226,8 @@ fn value_length(bytes: &[u8]) -> usize {
     match bytes.first() {
         None => 0,
         Some(quote @ (b'"' | b'\'')) => {
-            let body = bytes.iter().skip(1).take_while(|byte| *byte != quote && **byte != b'\n').count();
+            let body =
+                bytes.iter().skip(1).take_while(|byte| *byte != quote && **byte != b'\n').count();
             1 + body + usize::from(bytes.get(1 + body) == Some(quote))
         }
         Some(byte) if b"<?$".contains(byte) || is_space(*byte) || ends(*byte) => 0,
@@ -249,17 +270,24 @@ pub fn may_hold_statement(text: &str) -> bool {
     let is_edge = |at: Option<usize>| !is_word(bytes, at);
     let begins = |at: usize, word: &&&str| {
         let here = bytes.get(at..at + word.len());
-        here.is_some_and(|here| here.eq_ignore_ascii_case(word.as_bytes())) && is_edge(Some(at + word.len()))
+        here.is_some_and(|here| here.eq_ignore_ascii_case(word.as_bytes()))
+            && is_edge(Some(at + word.len()))
     };
+    let is_first = |byte: u8| matches!(byte | 0x20, b's' | b'i' | b'u' | b'd' | b'v' | b'w');
+    let mut firsts = bytes.iter().enumerate().filter(|(_, byte)| is_first(**byte));
     // The pattern takes two letters beyond ASCII for ones of these words.
     !text.is_ascii()
-        || (0..bytes.len()).any(|at| {
+        || firsts.any(|(at, _)| {
             is_edge(at.checked_sub(1)) && STATEMENT_WORDS.iter().any(|word| begins(at, &word))
         })
 }
 
 /// Every run of at least `least` bytes that belong, as long as it is. A run so long covers every `least`th byte.
-fn runs(bytes: &[u8], least: usize, belongs: impl Fn(u8) -> bool) -> impl Iterator<Item = (usize, usize)> {
+fn runs(
+    bytes: &[u8],
+    least: usize,
+    belongs: impl Fn(u8) -> bool,
+) -> impl Iterator<Item = (usize, usize)> {
     let mut from = 0;
     std::iter::from_fn(move || {
         loop {

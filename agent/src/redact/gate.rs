@@ -179,8 +179,10 @@ fn shape_of(bytes: &[u8]) -> u16 {
     let digits = digits.max().unwrap_or(0);
     let hex = runs(bytes, IS_HEX, 12).map(<[u8]>::len).max().unwrap_or(0);
     // The shortest that the patterns know: `1.2.3.4` and `a:b::`.
-    let mut addresses = runs(when(present & IS_POINT != 0 && holds_thrice(b'.')), IS_POINT | IS_DIGIT, 7);
-    let mut long_addresses = runs(when(present & IS_COLON != 0 && holds_thrice(b':')), IS_COLON | IS_HEX, 5);
+    let mut addresses =
+        runs(when(present & IS_POINT != 0 && holds_thrice(b'.')), IS_POINT | IS_DIGIT, 7);
+    let mut long_addresses =
+        runs(when(present & IS_COLON != 0 && holds_thrice(b':')), IS_COLON | IS_HEX, 5);
     let flag = |holds: bool, flag: u16| if holds { flag } else { 0 };
     flag(present & IS_EQUALS != 0, EQUALS)
         | flag(present & (IS_EQUALS | IS_COLON) != 0, ASSIGNMENT)

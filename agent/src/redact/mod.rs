@@ -164,7 +164,9 @@ impl Redactor {
     }
 
     fn apply_rule(&mut self, index: usize, rule: &Rule, text: &mut Gated<'_>) {
-        let (Some(pattern), Some(count)) = (PATTERNS.get(index), self.replaced.by_rule.get_mut(index)) else {
+        let (Some(pattern), Some(count)) =
+            (PATTERNS.get(index), self.replaced.by_rule.get_mut(index))
+        else {
             return;
         };
         if let Some(replaced) = apply(rule, pattern, &text.text, count) {
@@ -176,7 +178,8 @@ impl Redactor {
 
     /// From the words that begin a statement to the end of their line.
     fn embedded_sql<'a>(&mut self, text: Gated<'a>) -> Cow<'a, str> {
-        let may_hold = GATES.open(STATEMENT_GATE, text.held) && by_hand::may_hold_statement(&text.text);
+        let may_hold =
+            GATES.open(STATEMENT_GATE, text.held) && by_hand::may_hold_statement(&text.text);
         if !may_hold || !STATEMENT_WORDS.is_match(&text.text) {
             return text.text;
         }

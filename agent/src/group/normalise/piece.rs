@@ -3,26 +3,10 @@
 use super::{
     Scan,
     bytes::{self, AT, BACKSLASH, COLON, DIGIT, DOT, HEX, JOIN, LETTER, PLACEHOLDER, SLASH},
+    number::{is_hash, is_numeric, is_separator_of_words, is_signed, number_length},
     place, placeholder,
     words::{self, Meaning},
 };
-
-/// So many digits in a word are an identifier made by a machine, not part of a name.
-const ID_DIGITS_MIN: usize = 4;
-/// So many digits of base 16 with a letter among them are one, too.
-const HEX_BYTES_MIN: usize = 6;
-/// A name that a number counts up has so many letters.
-const NAME_LETTERS_MIN: usize = 2;
-
-/// Names whose number is a part of them: they name a method or a format, not one thing of many.
-const NAMES_WITH_NUMBER: &[&str] = &[
-    "aes128", "aes256", "amd64", "base32", "base64", "float4", "float8", "gb18030", "http1", "http2", "http3",
-    "i386", "i686", "int2", "int4", "int8", "ipv4", "ipv6", "latin1", "latin9", "log4j2", "md5", "sha1",
-    "sha256", "sha384", "sha512", "sslv3", "tlsv1", "utf16", "utf32", "utf8", "win1252", "x509", "x86_64",
-];
-
-/// Between the digits of one number: dates, times, decimals, versions, fractions.
-const NUMBER_JOINS: &[char] = &['.', ',', ':', '/', '-', '+', '#'];
 
 impl Scan<'_, '_> {
     /// A piece of letters alone.
@@ -67,7 +51,11 @@ impl Scan<'_, '_> {
     fn unit(&mut self, quantity: &str) -> bool {
         let Some(before) = self.out.strip_suffix("<n> ") else { return false };
         let start = before.len();
-        if before.bytes().next_back().is_some_and(|byte| byte == b'>' || bytes::is(byte, bytes::IN_PIECE)) {
+        if before
+            .bytes()
+            .next_back()
+            .is_some_and(|byte| byte == b'>' || bytes::is(byte, bytes::IN_PIECE))
+        {
             return false;
         }
         self.out.truncate(start);
@@ -127,7 +115,7 @@ impl Scan<'_, '_> {
         if flags & BACKSLASH != 0 && place::is_windows_path(piece) {
             return self.path("<path>");
         }
-        if flags & AT != 0 && piece.split('@').all(|part| is_numeric(part) || place::is_hex(part)) {
+        if flags & AT != 0 && piece.split('@').all(|part| is_numeric(part) || is_hash(part)) {
             return self.number();
         }
         if flags & SLASH != 0 {
@@ -171,7 +159,11 @@ impl Scan<'_, '_> {
             self.route(path);
             self.parts(rest);
         } else if piece.starts_with('/') {
-            if rest.is_empty() { self.path("<path>") } else { self.out.push_str("<path>") }
+            if rest.is_empty() {
+                self.path("<path>")
+            } else {
+                self.out.push_str("<path>")
+            }
             self.mixed_rest(rest);
         } else if place::is_relative_path(piece) {
             self.path("<path>");
@@ -239,8 +231,7 @@ impl Scan<'_, '_> {
         self.in_name = true;
         self.parts(left);
         self.out.push('@');
-        let is_hash = right.len() >= HEX_BYTES_MIN && bytes::all(right, HEX);
-        if is_hash || is_numeric(right) {
+        if is_hash(right) || is_numeric(right) {
             self.number();
         } else if let Some(length) = place::address_length(right, flags) {
             self.out.push_str("<host>");
@@ -267,12 +258,16 @@ impl Scan<'_, '_> {
         }
     }
 
-    fn part(&mut self, part: &str, is_value: bool) {
+    pub(super) fn part(&mut self, part: &str, is_value: bool) {
         let name = part.trim_start_matches(is_separator_of_words);
         if name.len() < part.len() && !is_numeric(part) {
             let before = part.get(..part.len() - name.len()).unwrap_or_default();
-            let is_signed = number_length(name) > 0;
-            let before = if is_signed { before.trim_end_matches(['-', '+']) } else { before };
+            let before =
+                if is_signed(part.get(before.len().saturating_sub(1)..).unwrap_or_default()) {
+                    before.trim_end_matches(['-', '+'])
+                } else {
+                    before
+                };
             self.out.push_str(before);
             return self.part(name, false);
         }
@@ -285,7 +280,9 @@ impl Scan<'_, '_> {
             };
             return self.out.push_str(written);
         }
-        if placeholder::length(part) == Some(part.len()) && placeholder::numeric_length(part).is_none() {
+        if placeholder::length(part) == Some(part.len())
+            && placeholder::numeric_length(part).is_none()
+        {
             return self.out.push_str(if part == "<ipv6>" { "<host>" } else { part });
         }
         // Parts joined so are the full name of a package of Windows, which is one of many.
@@ -300,184 +297,4 @@ impl Scan<'_, '_> {
             self.name(part);
         }
     }
-
-    /// A number with what follows it: a unit, a suffix, or the rest of an identifier.
-    fn quantity(&mut self, part: &str) {
-        let (_, rest) = part.split_at(number_length(part));
-        self.number();
-        let is_identifier = (bytes::all(part, HEX) && part.len() >= HEX_BYTES_MIN) || part.starts_with("0x");
-        match rest.bytes().next() {
-            _ if is_identifier => {}
-            Some(byte) if bytes::is(byte, JOIN | DOT) => {
-                self.out.push(char::from(byte));
-                self.part(rest.get(1..).unwrap_or_default(), false);
-            }
-            _ if bytes::any(rest, DIGIT) || rest.contains('<') => {}
-            _ => match words::meaning(rest) {
-                Meaning::TimeUnit => self.attached("<duration>"),
-                Meaning::SizeUnit => self.attached("<size>"),
-                _ => self.out.push_str(rest),
-            },
-        }
-    }
-
-    fn attached(&mut self, quantity: &str) {
-        if let Some(before) = self.out.strip_suffix("<n>") {
-            let length = before.len();
-            self.out.truncate(length);
-            self.out.push_str(quantity);
-        }
-    }
-
-    /// A name with a number in it: it stays where the number belongs to it, else the number goes with all that
-    /// follows.
-    fn name(&mut self, part: &str) {
-        let first = part.bytes().position(|byte| byte.is_ascii_digit() || byte == b'<').unwrap_or(part.len());
-        let (prefix, rest) = part.split_at(first);
-        let letters = prefix.chars().filter(|c| c.is_alphabetic()).count();
-        if NAMES_WITH_NUMBER.iter().any(|known| known.eq_ignore_ascii_case(part)) {
-            return self.out.push_str(part);
-        }
-        let is_hex = bytes::all(part, HEX) && part.len() >= HEX_BYTES_MIN;
-        if is_hex || !self.is_counted(prefix, rest, letters) {
-            return if is_hex { self.number() } else { self.out.push_str(part) };
-        }
-        if letters >= NAME_LETTERS_MIN {
-            let name = prefix.trim_end_matches(is_separator);
-            self.out.push_str(name);
-            self.out.extend(prefix.get(name.len()..).and_then(|joins| joins.chars().next()));
-        }
-        self.number();
-    }
-
-    /// Whether the number in a name counts things of one kind.
-    fn is_counted(&self, prefix: &str, rest: &str, letters: usize) -> bool {
-        let (digits, groups) = digits_and_groups(rest);
-        let is_at_end = rest.ends_with(|c: char| c.is_ascii_digit() || c == '>') && groups == 1;
-        let is_long = letters >= NAME_LETTERS_MIN;
-        if prefix.ends_with(is_separator) || digits >= ID_DIGITS_MIN {
-            true
-        } else if is_at_end {
-            let in_prose = is_long && prefix.chars().all(char::is_alphabetic) && self.is_prose(prefix, rest);
-            in_prose || (!is_long && digits + 1 >= ID_DIGITS_MIN)
-        } else {
-            groups > 1 && (!is_long || rest.contains(is_separator))
-        }
-    }
-
-    /// Beside these a word is a quoted identifier or a part of a longer name, which names the error.
-    fn is_prose(&self, _prefix: &str, _rest: &str) -> bool {
-        let beside = |byte: u8| b"\"'`.(@-".contains(&byte);
-        let before = self.out.bytes().next_back();
-        let after = self.rest(self.at).bytes().next();
-        // A full stop ends the sentence and the name.
-        let goes_on = after.is_some_and(|byte| beside(byte) && byte != b'.');
-        !self.in_name && !goes_on && !before.is_some_and(beside)
-    }
-
-    /// Writes a number; joined to the one before it is one with it.
-    fn number(&mut self) {
-        let kept = self.out.trim_end_matches(NUMBER_JOINS).len();
-        match self.out.get(..kept).is_some_and(|out| out.ends_with("<n>")) {
-            true => self.out.truncate(kept),
-            false => self.push_number(),
-        }
-    }
-
-    /// A piece of numbers alone is one.
-    pub(super) fn join(&mut self, start: usize) {
-        let is_row = |made: &str| made.len() > "<n>".len() && made.ends_with("<n>") && is_numeric(made.trim_start_matches('-'));
-        if self.out.get(start..).is_some_and(is_row) {
-            self.out.truncate(start);
-            self.number();
-        }
-    }
-
-    fn push_number(&mut self) {
-        if !self.out.ends_with("<n>") {
-            self.out.push_str("<n>");
-        }
-    }
-}
-
-fn is_separator_of_words(c: char) -> bool {
-    c != '_' && is_separator(c)
-}
-
-fn is_separator(c: char) -> bool {
-    matches!(c, '_' | '-' | '.' | '#' | '~' | '+' | '%')
-}
-
-/// Digits of a text and the runs they stand in; a placeholder stands for many.
-fn digits_and_groups(text: &str) -> (usize, usize) {
-    let (mut digits, mut groups, mut in_group) = (0, 0, false);
-    for byte in text.bytes() {
-        let is_digit = byte.is_ascii_digit() || byte == b'<';
-        digits += if byte == b'<' { ID_DIGITS_MIN } else { usize::from(is_digit) };
-        groups += usize::from(is_digit && !in_group);
-        in_group = is_digit;
-    }
-    (digits, groups)
-}
-
-/// Whether a text is digits and what joins them: numbers, dates and times in all their forms.
-fn is_numeric(text: &str) -> bool {
-    let sign = usize::from(text.starts_with(['-', '+']));
-    let (mut at, mut digits) = (sign, false);
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let byte = rest.bytes().next().unwrap_or(0);
-        if byte.is_ascii_digit() {
-            digits = true;
-            at += 1;
-        } else if digits && b".:/-+#@".contains(&byte) {
-            at += 1;
-        } else if let Some(length) = placeholder::numeric_length(rest) {
-            digits = true;
-            at += length;
-        } else {
-            match letters_of_number(rest, digits) {
-                0 => return false,
-                length => at += length,
-            }
-        }
-    }
-    digits && !text.ends_with(NUMBER_JOINS) && !text.ends_with('@')
-}
-
-/// Length of the letters that a number may hold: `T` and `Z` of ISO 8601, the exponent, the month.
-fn letters_of_number(rest: &str, follows_digits: bool) -> usize {
-    let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let (word, after) = rest.split_at(length);
-    let digit_follows = after.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit());
-    let belongs = match word {
-        "T" | "e" | "E" => digit_follows,
-        "Z" => after.is_empty(),
-        _ => digit_follows_month(word, after),
-    };
-    if belongs && follows_digits { length } else { 0 }
-}
-
-fn digit_follows_month(word: &str, after: &str) -> bool {
-    after.starts_with(['-', '/']) && words::meaning(word) == Meaning::Calendar
-}
-
-/// Length of the number at the beginning: digits, and placeholders of them, with what joins them.
-fn number_length(text: &str) -> usize {
-    let (mut at, mut end) = (0, 0);
-    while let Some(rest) = text.get(at..) {
-        match rest.bytes().next() {
-            Some(byte) if byte.is_ascii_digit() => at += 1,
-            Some(b'.' | b'-' | b'+' | b'_' | b'#') if end > 0 => {
-                at += 1;
-                continue;
-            }
-            Some(b'<') => match placeholder::numeric_length(rest) {
-                Some(length) => at += length,
-                None => break,
-            },
-            _ => break,
-        }
-        end = at;
-    }
-    end
 }

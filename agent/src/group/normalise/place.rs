@@ -99,7 +99,9 @@ pub fn is_package(text: &str) -> bool {
         label.starts_with(|c: char| c.is_ascii_uppercase())
             && label.bytes().any(|byte| byte.is_ascii_lowercase())
     };
-    begins && labels.clone().count() >= 2 && labels.all(|label| !label.is_empty() && !is_class(label))
+    begins
+        && labels.clone().count() >= 2
+        && labels.all(|label| !label.is_empty() && !is_class(label))
 }
 
 /// Whether an absolute path names a file rather than a route of the application.
@@ -152,12 +154,15 @@ fn bounded(text: &str) -> Option<usize> {
         _ => return None,
     };
     let after = text.as_bytes().get(length);
-    let is_name = after == Some(&b'.') && text.as_bytes().get(length + 1).is_some_and(u8::is_ascii_alphabetic);
+    let is_name = after == Some(&b'.')
+        && text.as_bytes().get(length + 1).is_some_and(u8::is_ascii_alphabetic);
     if is_name {
         // Named after its address, as in `10.0.0.1.dsl.contoh.net`.
         return Some(host_part(text.get(length..)?).len() + length);
     }
-    after.is_none_or(|byte| *byte != b'<' && !is(*byte, LETTER | DIGIT | DOT | JOIN | AT)).then_some(length)
+    after
+        .is_none_or(|byte| *byte != b'<' && !is(*byte, LETTER | DIGIT | DOT | JOIN | AT | SLASH))
+        .then_some(length)
 }
 
 fn host_part(piece: &str) -> &str {

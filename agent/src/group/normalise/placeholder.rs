@@ -6,7 +6,8 @@ const NUMERIC: &[&str] = &["n", "number", "token", "nik", "npwp", "phone", "mone
 
 /// The others.
 const OTHERS: &[&str] = &[
-    "value", "text", "host", "path", "user", "secret", "email", "ipv6", "url", "name", "size", "duration",
+    "value", "text", "host", "path", "user", "secret", "email", "ipv6", "url", "name", "size",
+    "duration",
 ];
 
 /// The longest, with its brackets.
@@ -17,7 +18,8 @@ pub fn length(text: &str) -> Option<usize> {
     let head = text.as_bytes().get(1..text.len().min(BYTES_MAX))?;
     let end = memchr::memchr(b'>', head)?;
     let name = text.get(1..end + 1)?;
-    (text.starts_with('<') && (NUMERIC.contains(&name) || OTHERS.contains(&name))).then_some(end + 2)
+    (text.starts_with('<') && (NUMERIC.contains(&name) || OTHERS.contains(&name)))
+        .then_some(end + 2)
 }
 
 /// Length of the placeholder of a number at the beginning.

@@ -96,9 +96,16 @@ fn pieces() -> impl Strategy<Value = String> {
     let cut = prop::sample::select(known.collect::<Vec<_>>())
         .prop_flat_map(|text| (0..=text.len(), 0..=text.len(), Just(text)))
         .prop_map(|(a, b, text)| text[a.min(b)..a.max(b)].to_owned());
-    let placeholder = prop::sample::select(vec!["<n>", "<host>", "<value>", "<ipv6>", "<token>", "<x>", "<path>"]);
-    let parts = prop_oneof![cut, "[ -~\u{a0}“é]{0,8}", "[0-9a-f:./@_-]{0,10}", placeholder.prop_map(str::to_owned)];
-    prop::collection::vec(parts, 0..6).prop_map(|parts| parts.concat())
+    let placeholder = prop::sample::select(vec![
+        "<n>", "<host>", "<value>", "<ipv6>", "<token>", "<x>", "<path>",
+    ]);
+    let parts = prop_oneof![
+        cut,
+        "[ -~\u{a0}“é]{0,8}",
+        "[0-9a-f:./@_-]{0,10}",
+        placeholder.prop_map(str::to_owned)
+    ];
+    prop::collection::vec(parts, 0..6).prop_map(|parts| parts.join(" "))
 }
 
 proptest! {

@@ -30,8 +30,8 @@ pub enum Meaning {
 }
 
 use Meaning::{
-    Account, Calendar, Command, Credential, For, Lasting, Method, Preposition, SizeUnit,
-    TimeUnit, Zone,
+    Account, Calendar, Command, Credential, For, Lasting, Method, Preposition, SizeUnit, TimeUnit,
+    Zone,
 };
 
 /// Lower case, however they stand in the text. By meaning.
@@ -137,7 +137,10 @@ const fn place(word: &[u8]) -> usize {
         [first, .., last] => (*first, *last),
     };
     let second = if let [_, second, ..] = word { *second } else { 0 };
-    (((first & 0x1f) as usize) << 7 ^ ((last & 0x1f) as usize) << 4 ^ (second & 0x1f) as usize ^ word.len() << 9)
+    (((first & 0x1f) as usize) << 7
+        ^ ((last & 0x1f) as usize) << 4
+        ^ (second & 0x1f) as usize
+        ^ word.len() << 9)
         % PLACES
 }
 
@@ -146,7 +149,8 @@ pub fn meaning(word: &str) -> Meaning {
     let (known, places) = &KNOWN;
     let mut next = places.get(place(word.as_bytes())).copied().unwrap_or(0);
     while let Some(entry) = usize::from(next).checked_sub(1).and_then(|index| known.get(index)) {
-        let is_it = if entry.exact { entry.text == word } else { entry.text.eq_ignore_ascii_case(word) };
+        let is_it =
+            if entry.exact { entry.text == word } else { entry.text.eq_ignore_ascii_case(word) };
         if is_it {
             return entry.meaning;
         }
@@ -162,6 +166,7 @@ pub fn is_no_account(word: &str) -> bool {
 
 /// Whether a word stands for there being no value, or one of two.
 pub fn is_constant(word: &str) -> bool {
-    const CONSTANTS: &[&str] = &["true", "false", "null", "nil", "none", "yes", "no", "ya", "tidak"];
+    const CONSTANTS: &[&str] =
+        &["true", "false", "null", "nil", "none", "yes", "no", "ya", "tidak"];
     (2..=5).contains(&word.len()) && CONSTANTS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
