@@ -2,7 +2,7 @@
 
 use super::{
     Scan,
-    bytes::{self, DIGIT, DOT, HEX, JOIN},
+    bytes::{self, DIGIT, DOT, HEX, JOIN, LETTER},
     placeholder,
     words::{self, Meaning},
 };
@@ -106,9 +106,15 @@ impl Scan<'_, '_> {
     /// Writes a number; joined to the one before it is one with it.
     pub(super) fn number(&mut self) {
         let kept = self.out.trim_end_matches(NUMBER_JOINS).len();
-        match self.out.get(..kept).is_some_and(|out| out.ends_with("<n>")) {
-            true => self.out.truncate(kept),
-            false => self.push_number(),
+        let before = self.out.get(..kept).and_then(|out| out.strip_suffix("<n>"));
+        // One that counts up a name is its own.
+        let follows = before.is_some_and(|before| {
+            !before.bytes().next_back().is_some_and(|byte| bytes::is(byte, LETTER))
+        });
+        if follows {
+            self.out.truncate(kept);
+        } else {
+            self.push_number();
         }
     }
 
@@ -163,19 +169,19 @@ pub fn is_numeric(text: &str) -> bool {
         if byte.is_ascii_digit() {
             digits = true;
             at += 1;
-        } else if digits && b".:/-+#@".contains(&byte) {
+        } else if digits && b".:/-+#".contains(&byte) {
             at += 1;
         } else if let Some(length) = placeholder::numeric_length(rest) {
             digits = true;
             at += length;
         } else {
-            match letters_of_number(rest, digits) {
+            match letters_of_number(text.get(..at).unwrap_or_default(), rest) {
                 0 => return false,
                 length => at += length,
             }
         }
     }
-    digits && !text.ends_with(NUMBER_JOINS) && !text.ends_with('@')
+    digits && !text.ends_with(NUMBER_JOINS)
 }
 
 /// Whether a sign belongs to the number behind it; a placeholder of ours has its own in it.
@@ -185,17 +191,18 @@ pub fn is_signed(text: &str) -> bool {
 }
 
 /// Length of the letters that a number may hold: `T` and `Z` of ISO 8601, the exponent, the month.
-fn letters_of_number(rest: &str, follows_digits: bool) -> usize {
+fn letters_of_number(before: &str, rest: &str) -> usize {
     let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
     let (word, after) = rest.split_at(length);
+    let follows_digit = before.ends_with(|c: char| c.is_ascii_digit() || c == '>');
     let digit_follows =
         after.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit());
     let belongs = match word {
-        "T" | "e" | "E" => digit_follows,
-        "Z" => after.is_empty(),
-        _ => digit_follows_month(word, after),
+        "T" | "e" | "E" => follows_digit && digit_follows,
+        "Z" => follows_digit && after.is_empty(),
+        _ => !before.is_empty() && digit_follows_month(word, after),
     };
-    if belongs && follows_digits { length } else { 0 }
+    if belongs { length } else { 0 }
 }
 
 fn digit_follows_month(word: &str, after: &str) -> bool {

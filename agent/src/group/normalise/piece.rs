@@ -116,7 +116,7 @@ impl Scan<'_, '_> {
             return self.path("<path>");
         }
         if flags & AT != 0 && piece.split('@').all(|part| is_numeric(part) || is_hash(part)) {
-            return self.number();
+            return self.with_at(piece, flags);
         }
         if flags & SLASH != 0 {
             return self.with_slash(piece, before);
