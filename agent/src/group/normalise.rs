@@ -29,6 +29,11 @@ const NAMING_KEYS: &[&str] = &[
     "result",
 ];
 
+/// A bracket or quote is looked for so far: a text made of open ones must not cost the square of its length.
+const LOOK_AHEAD_BYTES_MAX: usize = 1_000;
+/// A piece that holds more than letters and is longer is a text that nobody reads.
+const PIECE_BYTES_MAX: usize = 1_000;
+
 /// The template of a redacted message. Pure; applying it twice changes nothing.
 pub fn template(redacted: &str) -> String {
     let mut out = String::with_capacity(redacted.len() + redacted.len() / 2);
@@ -207,7 +212,7 @@ impl<'t> Scan<'t, '_> {
     /// Where the bracket that stands here is closed.
     fn closing(&self, open: usize) -> Option<usize> {
         let mut depth = 0_usize;
-        let at = self.rest(open).bytes().position(|byte| {
+        let at = self.rest(open).bytes().take(LOOK_AHEAD_BYTES_MAX).position(|byte| {
             match byte {
                 b'(' | b'[' | b'{' => depth += 1,
                 b')' | b']' | b'}' => depth = depth.saturating_sub(1),
@@ -245,6 +250,8 @@ impl<'t> Scan<'t, '_> {
             self.out.push_str("<user>");
         } else if flags & !(LETTER | JOIN | RARE | bytes::HEX) == 0 {
             return self.word(core, before);
+        } else if core.len() > PIECE_BYTES_MAX {
+            self.out.push_str("<text>");
         } else {
             self.mixed(core, flags, before);
             self.join(start);
@@ -314,7 +321,9 @@ impl<'t> Scan<'t, '_> {
 fn balanced_end(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut quote = text.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''));
-    for (at, byte) in text.bytes().enumerate().skip(usize::from(quote.is_some())) {
+    for (at, byte) in
+        text.bytes().enumerate().take(LOOK_AHEAD_BYTES_MAX).skip(usize::from(quote.is_some()))
+    {
         match byte {
             _ if quote == Some(byte) => quote = None,
             _ if quote.is_some() => {}
@@ -327,7 +336,7 @@ fn balanced_end(text: &str) -> Option<usize> {
             _ => {}
         }
     }
-    (depth == 0 && quote.is_none()).then_some(text.len())
+    (depth == 0 && quote.is_none() && text.len() <= LOOK_AHEAD_BYTES_MAX).then_some(text.len())
 }
 
 fn piece_end(text: &str) -> usize {

@@ -90,6 +90,14 @@ fn the_memory_of_a_template_is_used_again() {
     assert_eq!(out, "lelang <n>");
 }
 
+#[test]
+fn texts_made_to_cost_much_cost_what_their_length_says() {
+    for part in ["1%", "a{", "=(", "='", "a=", "1:", "@1", "../", "<n>", "user ", "for x "] {
+        let long = part.repeat(20_000);
+        assert!(template(&long).len() <= 4 * long.len());
+    }
+}
+
 /// Texts made of what the rules look for.
 fn pieces() -> impl Strategy<Value = String> {
     let known = TEMPLATES.iter().flat_map(|(message, made)| [*message, *made]);
