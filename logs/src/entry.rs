@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 /// Version of the fingerprint functions together with the rules of normalisation that feed them
 /// (`group`). Counts up with every change after which the same error would get another fingerprint.
-pub const FINGERPRINT_VERSION: u32 = 1;
+pub const FINGERPRINT_VERSION: u32 = 2;
 
 /// Version of the redaction rules and of the code that applies them (`redact`). Counts up with every
 /// change of what is replaced.
-pub const REDACTION_VERSION: u32 = 1;
+pub const REDACTION_VERSION: u32 = 2;
 
 /// How every statement of ours to PostgreSQL begins. Its marker names them in the view and the log of
 /// the server, so that neither counts them as the application's.

@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn a_block_without_a_trace_is_named_by_its_words() {
         let group = application("\n\n@6f02fa9dd\nLogin gagal dari 10.1.2.0/24\n");
-        assert_eq!(group.template, "Login gagal dari <n>");
+        assert_eq!(group.template, "Login gagal dari <host>");
         assert_eq!((group.class, group.failed_transaction), ("application.login", false));
         assert_eq!(application(" \n").template, "(no message)");
     }

@@ -1,9 +1,7 @@
 //! Which rules can find something in a text: a look at its bytes answers that for all rules, and a pattern is
 //! tried only where its gate is open. A gate may be open in vain, never closed in vain.
 
-use std::sync::LazyLock;
-
-use memchr::{memchr, memchr_iter, memchr2, memmem};
+use memchr::{memchr_iter, memmem};
 
 use super::words::Words;
 
@@ -97,6 +95,14 @@ impl Gates {
         Held { words: self.words_in(text), shape: shape_of(text.as_bytes()) }
     }
 
+    /// The first open gate from `index` on.
+    pub fn next_open(&self, index: usize, held: Held) -> Option<usize> {
+        let is_open = |(words, shape): &(u64, u16)| {
+            held.shape & shape == *shape && (*words == 0 || held.words & words != 0)
+        };
+        Some(index + self.needs.get(index..)?.iter().position(is_open)?)
+    }
+
     /// Whether gate `index` is open for a text.
     pub fn open(&self, index: usize, held: Held) -> bool {
         self.needs.get(index).is_none_or(|(words, shape)| {
@@ -117,41 +123,72 @@ fn folds_to_ascii(text: &str) -> bool {
     ["\u{17f}", "\u{212a}"].iter().any(|c| memmem::find(text.as_bytes(), c.as_bytes()).is_some())
 }
 
-const IS_DIGIT: u8 = 1;
-const IS_HEX: u8 = 1 << 1;
-const IS_TOKEN: u8 = 1 << 2;
+const IS_DIGIT: u16 = 1;
+const IS_HEX: u16 = 1 << 1;
+const IS_TOKEN: u16 = 1 << 2;
 /// Stands within numbers.
-const IS_IN_NUMBER: u8 = 1 << 3;
-const IS_POINT: u8 = 1 << 4;
-const IS_COLON: u8 = 1 << 5;
+const IS_IN_NUMBER: u16 = 1 << 3;
+const IS_POINT: u16 = 1 << 4;
+const IS_COLON: u16 = 1 << 5;
+const IS_EQUALS: u16 = 1 << 6;
+const IS_QUERY: u16 = 1 << 7;
+const IS_AT: u16 = 1 << 8;
 
-static CLASSES: LazyLock<[u8; 256]> =
-    LazyLock::new(|| std::array::from_fn(|at| class_of(at as u8)));
+static CLASSES: [u16; 256] = classes();
 
-fn class_of(byte: u8) -> u8 {
-    let flag = |holds: bool, flag: u8| if holds { flag } else { 0 };
-    flag(byte.is_ascii_digit(), IS_DIGIT)
-        | flag(byte.is_ascii_hexdigit(), IS_HEX)
-        | flag(byte.is_ascii_alphanumeric() || b"+/_-".contains(&byte), IS_TOKEN)
-        | flag(byte.is_ascii_digit() || b" .()+-".contains(&byte), IS_IN_NUMBER)
-        | flag(byte == b'.', IS_POINT)
-        | flag(byte == b':', IS_COLON)
+const fn classes() -> [u16; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = class_of(byte as u8);
+        byte += 1;
+    }
+    table
+}
+
+const fn class_of(byte: u8) -> u16 {
+    match byte {
+        b'0'..=b'9' => IS_DIGIT | IS_HEX | IS_TOKEN | IS_IN_NUMBER,
+        b'a'..=b'f' | b'A'..=b'F' => IS_HEX | IS_TOKEN,
+        b'g'..=b'z' | b'G'..=b'Z' | b'/' | b'_' => IS_TOKEN,
+        b'+' | b'-' => IS_TOKEN | IS_IN_NUMBER,
+        b' ' | b'(' | b')' => IS_IN_NUMBER,
+        b'.' => IS_IN_NUMBER | IS_POINT,
+        b':' => IS_COLON,
+        b'=' => IS_EQUALS,
+        b'?' | b'&' => IS_QUERY,
+        b'@' => IS_AT,
+        _ => 0,
+    }
+}
+
+fn class(byte: u8) -> u16 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 fn shape_of(bytes: &[u8]) -> u16 {
     let count = |run: &[u8], byte: fn(&u8) -> bool| run.iter().filter(|b| byte(b)).count();
-    let digits = runs(bytes, IS_IN_NUMBER, 8).map(|run| count(run, u8::is_ascii_digit)).max();
-    let hex = runs(bytes, IS_HEX, 12).map(<[u8]>::len).max();
-    let (digits, hex) = (digits.unwrap_or(0), hex.unwrap_or(0));
+    let (mut present, mut digits) = (0, 0_usize);
+    for byte in bytes {
+        present |= class(*byte);
+        digits += usize::from(class(*byte) & IS_DIGIT);
+    }
+    let when = |holds: bool| if holds { bytes } else { &[] };
+    let holds_thrice = |byte: u8| memchr_iter(byte, bytes).nth(2).is_some();
+    let digits = runs(when(digits >= 8), IS_IN_NUMBER, 8).map(|run| count(run, u8::is_ascii_digit));
+    let digits = digits.max().unwrap_or(0);
+    let hex = runs(bytes, IS_HEX, 12).map(<[u8]>::len).max().unwrap_or(0);
     // The shortest that the patterns know: `1.2.3.4` and `a:b::`.
-    let mut addresses = runs(bytes, IS_POINT | IS_DIGIT, 7);
-    let mut long_addresses = runs(bytes, IS_COLON | IS_HEX, 5);
+    let mut addresses =
+        runs(when(present & IS_POINT != 0 && holds_thrice(b'.')), IS_POINT | IS_DIGIT, 7);
+    let mut long_addresses =
+        runs(when(present & IS_COLON != 0 && holds_thrice(b':')), IS_COLON | IS_HEX, 5);
     let flag = |holds: bool, flag: u16| if holds { flag } else { 0 };
-    flag(memchr(b'=', bytes).is_some(), EQUALS)
-        | flag(memchr2(b'=', b':', bytes).is_some(), ASSIGNMENT)
-        | flag(memchr2(b'?', b'&', bytes).is_some(), QUERY)
-        | flag(bytes.iter().any(u8::is_ascii_digit), DIGIT)
-        | flag(holds_address(bytes), AT)
+    flag(present & IS_EQUALS != 0, EQUALS)
+        | flag(present & (IS_EQUALS | IS_COLON) != 0, ASSIGNMENT)
+        | flag(present & IS_QUERY != 0, QUERY)
+        | flag(present & IS_DIGIT != 0, DIGIT)
+        | flag(present & IS_AT != 0 && holds_address(bytes), AT)
         | flag(addresses.any(|run| count(run, |b| *b == b'.') >= 3), DOTS)
         | flag(long_addresses.any(|run| count(run, |b| *b == b':') >= 3), COLONS)
         | flag(hex >= 12, HEX_12)
@@ -164,11 +201,10 @@ fn shape_of(bytes: &[u8]) -> u16 {
         | flag(digits >= 17, DIGITS_17)
 }
 
-/// Every run of at least `least` bytes of `class`, as long as it is. A run so long covers every `least`th
+/// Every run of at least `least` bytes of a class, as long as it is. A run so long covers every `least`th
 /// byte, so the bytes between are looked at only beside one that belongs.
-fn runs(bytes: &[u8], class: u8, least: usize) -> impl Iterator<Item = &[u8]> {
-    let classes = &*CLASSES;
-    let belongs = move |byte: &u8| classes.get(usize::from(*byte)).is_some_and(|c| c & class != 0);
+fn runs(bytes: &[u8], of: u16, least: usize) -> impl Iterator<Item = &[u8]> {
+    let belongs = move |byte: &u8| class(*byte) & of != 0;
     let mut from = 0;
     std::iter::from_fn(move || {
         loop {

@@ -10,6 +10,7 @@ use regex::{Regex, RegexBuilder};
 
 use crate::sql::{Kind, tokens};
 
+mod by_hand;
 mod frames;
 mod gate;
 mod quotes;
@@ -146,26 +147,45 @@ impl Redactor {
     }
 
     fn gated<'a>(&mut self, text: Cow<'a, str>) -> Gated<'a> {
-        Gated { held: self.frames.look(&GATES, &text), text }
+        Gated { held: self.frames.look(&GATES, &text), text, is_replaced: false }
     }
 
     fn apply(&mut self, known: Known, text: &mut Gated<'_>) {
         self.replaced.by_rule.resize(RULES.len(), 0);
-        let rules = RULES.iter().zip(PATTERNS.iter()).zip(&mut self.replaced.by_rule).enumerate();
-        for (index, ((rule, pattern), count)) in rules {
-            if rule.known != known || !GATES.open(index, text.held) {
+        let (gates, mut index) = match known {
+            Known::ByPlace => (&*GATES, 0),
+            Known::ByShape => (&*GATES, RULES_BY_PLACE),
+        };
+        while let Some(open) = gates.next_open(index, text.held) {
+            index = open + 1;
+            let Some(rule) = RULES.get(open).filter(|rule| rule.known == known) else { return };
+            if text.is_replaced && rule.by_hand.is_none() {
+                *text = self.gated(std::mem::take(&mut text.text));
+                index = open;
                 continue;
             }
-            if let Some(replaced) = apply(rule, pattern, &text.text, count) {
-                let held = self.frames.look(&GATES, &replaced);
-                *text = Gated { text: Cow::Owned(replaced), held };
-            }
+            self.apply_rule(open, rule, text);
+        }
+    }
+
+    fn apply_rule(&mut self, index: usize, rule: &Rule, text: &mut Gated<'_>) {
+        let (Some(pattern), Some(count)) =
+            (PATTERNS.get(index), self.replaced.by_rule.get_mut(index))
+        else {
+            return;
+        };
+        if let Some(replaced) = apply(rule, pattern, &text.text, count) {
+            let of_replacement = HELD_BY_REPLACEMENTS.get(index).copied().unwrap_or_default();
+            let held = text.held.or(of_replacement);
+            *text = Gated { text: Cow::Owned(replaced), held, is_replaced: true };
         }
     }
 
     /// From the words that begin a statement to the end of their line.
     fn embedded_sql<'a>(&mut self, text: Gated<'a>) -> Cow<'a, str> {
-        if !GATES.open(STATEMENT_GATE, text.held) || !STATEMENT_WORDS.is_match(&text.text) {
+        let may_hold =
+            GATES.open(STATEMENT_GATE, text.held) && by_hand::may_hold_statement(&text.text);
+        if !may_hold || !STATEMENT_WORDS.is_match(&text.text) {
             return text.text;
         }
         let mut out = String::with_capacity(text.text.len());
@@ -195,12 +215,19 @@ impl Redactor {
 /// A text and what it holds, for the gates.
 struct Gated<'a> {
     text: Cow<'a, str>,
+    /// After a replacement what it held before: it holds no more, but for what came with the replacement. It
+    /// is looked at again where a pattern would have to search.
     held: Held,
+    is_replaced: bool,
 }
 
 /// The text with the rule's matches replaced, or `None` where there is none.
 fn apply(rule: &Rule, pattern: &Regex, text: &str, count: &mut u64) -> Option<String> {
     let mut out = String::new();
+    if let Some(replaced) = rule.by_hand.and_then(|by_hand| by_hand(text, &mut out)) {
+        *count += replaced;
+        return (replaced > 0).then_some(out);
+    }
     let (mut copied, mut from) = (0, 0);
     while let Some(whole) = pattern.find_at(text, from) {
         // No pattern matches an empty text: a test says so.
@@ -242,9 +269,24 @@ static PATTERNS: LazyLock<Vec<Regex>> =
     LazyLock::new(|| RULES.iter().map(|rule| pattern(rule.pattern)).collect());
 
 static GATES: LazyLock<Gates> = LazyLock::new(|| {
-    let statement = Gate::words(&["select", "insert", "update", "delete", "values", "where"], 0);
+    let statement = Gate::words(by_hand::STATEMENT_WORDS, 0);
     Gates::new(RULES.iter().map(|rule| rule.gate).chain([statement]))
 });
+
+/// What each rule brings into a text.
+static HELD_BY_REPLACEMENTS: LazyLock<Vec<Held>> =
+    LazyLock::new(|| RULES.iter().map(|rule| GATES.look(rule.replacement)).collect());
+
+/// The rules by place stand before those by shape.
+const RULES_BY_PLACE: usize = rules_by_place();
+
+const fn rules_by_place() -> usize {
+    let mut count = 0;
+    while count < RULES.len() && matches!(RULES[count].known, Known::ByPlace) {
+        count += 1;
+    }
+    count
+}
 
 /// The gate of [`STATEMENT_WORDS`] stands behind those of the rules.
 const STATEMENT_GATE: usize = RULES.len();

@@ -21,6 +21,9 @@ const NAMING_WORDS: &[&str] = &[
 const QUOTES: &[(char, char)] =
     &[('"', '"'), ('\'', '\''), ('“', '”'), ('«', '»'), ('»', '«'), ('‘', '’'), ('`', '`')];
 
+/// How the line of a request begins (RFC 9110, section 9, and RFC 5789).
+const METHODS: &[&str] = &["GET ", "POST ", "PUT ", "HEAD ", "PATCH ", "DELETE ", "OPTIONS "];
+
 /// What a quoted text becomes.
 const PLACEHOLDER: &str = "<text>";
 
@@ -46,8 +49,10 @@ pub fn mask(text: &str) -> (Cow<'_, str>, u64) {
         if content.is_empty() || (is_name(content) && names_something(text, open)) {
             out.push_str(content);
         } else {
+            let method = method_of(content);
+            out.push_str(method);
             out.push_str(PLACEHOLDER);
-            replaced += u64::from(content != PLACEHOLDER);
+            replaced += u64::from(content.get(method.len()..) != Some(PLACEHOLDER));
         }
         if end < limit {
             out.push(closing);
@@ -56,6 +61,12 @@ pub fn mask(text: &str) -> (Cow<'_, str>, u64) {
     }
     out.push_str(text.get(from..).unwrap_or_default());
     (Cow::Owned(out), replaced)
+}
+
+/// `GET ` of a line of a request, which says what was done and nothing of by whom.
+fn method_of(content: &str) -> &'static str {
+    let begins = |method: &&&str| content.starts_with(**method);
+    METHODS.iter().find(begins).copied().unwrap_or_default()
 }
 
 /// The next opening quote from `from` on. An apostrophe within a word opens nothing.
@@ -149,6 +160,7 @@ mod tests {
             ("cut off 'rahasia", "cut off '<text>"),
             ("cut \"rahasia\n\tat a.B.c(D.java:1)", "cut \"<text>\n\tat a.B.c(D.java:1)"),
             ("empty \"\" stays", "empty \"\" stays"),
+            ("\"GET /cari?q=budi HTTP/1.1\" 200", "\"GET <text>\" 200"),
             ("nama “Budi” salah", "nama “<text>” salah"),
         ] {
             assert_eq!(mask(text).0, expected);

@@ -2,6 +2,7 @@
 //! Order matters: what needs its surroundings (a key, a scheme) stands before what is known by its shape,
 //! and longer numbers before shorter ones.
 
+use super::by_hand::{self, ByHand, long_digits};
 use super::gate::{
     ASSIGNMENT, AT, COLONS, DIGIT, DIGITS_8, DIGITS_9, DIGITS_15, DIGITS_16, DIGITS_17, DOTS,
     EQUALS, Gate, HEX_12, HEX_20, QUERY, TOKEN_32,
@@ -28,6 +29,8 @@ pub struct Rule {
     pub pattern: &'static str,
     /// What a match becomes; `${1}` is its first group.
     pub replacement: &'static str,
+    /// Does what the pattern does; `None` where the pattern itself is quick enough.
+    pub by_hand: Option<ByHand>,
     /// A match is replaced only if this holds for it.
     pub holds: fn(&str) -> bool,
     /// Texts and what this rule alone makes of them.
@@ -38,15 +41,22 @@ pub struct Rule {
 /// A rule whose every match counts.
 macro_rules! rule {
     ($name:literal, $known:ident, $gate:expr, $pattern:expr, $replacement:literal, $samples:expr) => {
-        rule!($name, $known, $gate, $pattern, $replacement, always, $samples)
+        rule!($name, $known, $gate, $pattern, $replacement, always, None, $samples)
+    };
+    ($name:literal, $known:ident, $gate:expr, $pattern:expr, $replacement:literal, by_hand($hand:expr), $samples:expr) => {
+        rule!($name, $known, $gate, $pattern, $replacement, always, Some($hand), $samples)
     };
     ($name:literal, $known:ident, $gate:expr, $pattern:expr, $replacement:literal, $holds:expr, $samples:expr) => {
+        rule!($name, $known, $gate, $pattern, $replacement, $holds, None, $samples)
+    };
+    ($name:literal, $known:ident, $gate:expr, $pattern:expr, $replacement:literal, $holds:expr, $hand:expr, $samples:expr) => {
         Rule {
             name: $name,
             known: Known::$known,
             gate: $gate,
             pattern: $pattern,
             replacement: $replacement,
+            by_hand: $hand,
             holds: $holds,
             #[cfg(test)]
             samples: $samples,
@@ -59,7 +69,7 @@ fn always(_: &str) -> bool {
 }
 
 /// Random text: letters of both cases and digits. Long names in code have one case or no digit.
-fn looks_random(text: &str) -> bool {
+pub fn looks_random(text: &str) -> bool {
     let has = |of: fn(&u8) -> bool| text.as_bytes().iter().any(of);
     has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit)
 }
@@ -142,11 +152,11 @@ pub const RULES: &[Rule] = &[
     rule!("query_string", ByPlace, Gate::shape(QUERY | EQUALS), r#"([?&][^\s=&?"'<>]{1,64}=)[^\s&"'<>]+"#, "${1}<value>", &[
         ("GET /cari?q=budi&kode=12", "GET /cari?q=<value>&kode=<value>"),
     ]),
-    rule!("person_field", ByPlace, Gate::words(PERSON_WORDS, ASSIGNMENT), r#"(?i)\b((?:user(?:_?name|_?id)?|nama\w*|login|pengguna|email|nik|npwp|nip|alamat|telepon|no_?hp|rekening)["']?\s*[=:]\s*)("[^"\n]*"?|'[^'\n]*'?|[^<?$\s,;&)\]}"'][^,;&\n)\]}"']*)"#, "${1}<value>", &[
+    rule!("person_field", ByPlace, Gate::words(PERSON_WORDS, ASSIGNMENT), r#"(?i)\b((?:user(?:_?name|_?id)?|nama\w*|login|pengguna|email|nik|npwp|nip|alamat|telepon|no_?hp|rekening)["']?\s*[=:]\s*)("[^"\n]*"?|'[^'\n]*'?|[^<?$\s,;&)\]}"'][^,;&\n)\]}"']*)"#, "${1}<value>", by_hand(by_hand::person_field), &[
         ("nama: Budi Santoso, kode 12", "nama: <value>, kode 12"),
         ("userId=budi01;x", "userId=<value>;x"),
     ]),
-    rule!("person_name", ByPlace, Gate::words(&["user", "login", "pengguna", "akun"], 0), r"(?i)\b(user(?:id|name)?|login|pengguna|akun) ([a-z0-9][\w.-]*)", "${1} <value>", names_an_account, &[
+    rule!("person_name", ByPlace, Gate::words(&["user", "login", "pengguna", "akun"], 0), r"(?i)\b(user(?:id|name)?|login|pengguna|akun) ([a-z0-9][\w.-]*)", "${1} <value>", names_an_account, Some(by_hand::person_name), &[
         ("login gagal untuk pengguna rekanan117 dari", "login gagal untuk pengguna <value> dari"),
         ("akun pt.maju-jaya terkunci", "akun <value> terkunci"),
         ("login gagal, pengguna tidak ditemukan", "login gagal, pengguna tidak ditemukan"),
@@ -158,36 +168,36 @@ pub const RULES: &[Rule] = &[
     rule!("jwt", ByShape, Gate::words(&["eyj"], 0), r"\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){1,2}", "<token>", &[
         ("got eyJhbGciOi.eyJzdWIi.c2ln end", "got <token> end"),
     ]),
-    rule!("uuid", ByShape, Gate::shape(HEX_12), r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<token>", &[
+    rule!("uuid", ByShape, Gate::shape(HEX_12), r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<token>", by_hand(by_hand::uuid), &[
         ("job 0b5d1c9e-1111-4222-8333-abcdefabcdef", "job <token>"),
     ]),
     rule!("hex_token", ByShape, Gate::shape(HEX_20), r"(?i)\b[0-9a-f]{20,}\b", "<token>", mixes_digits_and_letters, &[
         ("sesi 4f3c2b1a998877665544aabb habis", "sesi <token> habis"),
         ("12345678901234567890", "12345678901234567890"),
     ]),
-    rule!("random_token", ByShape, Gate::shape(TOKEN_32), r"[A-Za-z0-9+/_-]{32,}={0,2}", "<token>", looks_random, &[
+    rule!("random_token", ByShape, Gate::shape(TOKEN_32), r"[A-Za-z0-9+/_-]{32,}={0,2}", "<token>", looks_random, Some(by_hand::random_token), &[
         ("kunci QWxhZGRpbjpvcGVuIHNlc2FtZTEyMzQ1Njc4 salah", "kunci <token> salah"),
         ("fk_peserta_lelang_dokumen_penawaran_id_fkey1", "fk_peserta_lelang_dokumen_penawaran_id_fkey1"),
     ]),
     rule!("money", ByShape, Gate::words(&["rp", "idr"], DIGIT), r"(?i)\b(?:Rp|IDR)\.?\s?[0-9][0-9.,]*", "<money>", &[
         ("penawaran Rp 1.500.000.000,00 masuk", "penawaran <money> masuk"),
     ]),
-    rule!("phone", ByShape, Gate::shape(DIGITS_8), r"(?:\+62|\b62|\b0)[ .-]?8[0-9]{1,2}[ .-]?[0-9]{3,4}[ .-]?[0-9]{3,5}\b|\(0[0-9]{2,3}\) ?[0-9]{5,8}\b", "<phone>", &[
+    rule!("phone", ByShape, Gate::shape(DIGITS_8), r"(?:\+62|\b62|\b0)[ .-]?8[0-9]{1,2}[ .-]?[0-9]{3,4}[ .-]?[0-9]{3,5}\b|\(0[0-9]{2,3}\) ?[0-9]{5,8}\b", "<phone>", by_hand(by_hand::phone), &[
         ("telepon 081234567890", "telepon <phone>"),
         ("telepon +62 812-3456-7890.", "telepon <phone>."),
         ("kantor (021) 5551234", "kantor <phone>"),
     ]),
-    rule!("long_number", ByShape, Gate::shape(DIGITS_17), r"[0-9]{17,}", "<number>", &[("nip 198001012005011001", "nip <number>")]),
-    rule!("nik", ByShape, Gate::shape(DIGITS_16), r"[0-9]{16}|\b[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}\b|\b[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{6}\.[0-9]{4}\b", "<nik>", &[
+    rule!("long_number", ByShape, Gate::shape(DIGITS_17), r"[0-9]{17,}", "<number>", by_hand(long_digits::<17>), &[("nip 198001012005011001", "nip <number>")]),
+    rule!("nik", ByShape, Gate::shape(DIGITS_16), r"[0-9]{16}|\b[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}\b|\b[0-9]{2}\.[0-9]{2}\.[0-9]{2}\.[0-9]{6}\.[0-9]{4}\b", "<nik>", by_hand(by_hand::nik), &[
         ("nik 3201234567890123 ganda", "nik <nik> ganda"),
         ("32.01.23.456789.0123", "<nik>"),
     ]),
-    rule!("npwp", ByShape, Gate::shape(DIGITS_15), r"[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}\.?[0-9][-.]?[0-9]{3}\.?[0-9]{3}", "<npwp>", &[
+    rule!("npwp", ByShape, Gate::shape(DIGITS_15), r"[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}\.?[0-9][-.]?[0-9]{3}\.?[0-9]{3}", "<npwp>", by_hand(by_hand::npwp), &[
         ("npwp 01.234.567.8-901.000", "npwp <npwp>"),
         ("npwp 012345678901000", "npwp <npwp>"),
     ]),
-    rule!("number", ByShape, Gate::shape(DIGITS_9), r"[0-9]{9,}", "<number>", &[("rekening 1234567890", "rekening <number>")]),
-    rule!("ipv4", ByShape, Gate::shape(DOTS), r"\b([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})\.[0-9]{1,3}\b(?:/[0-9]{1,2}\b)?", "${1}.0/24", &[
+    rule!("number", ByShape, Gate::shape(DIGITS_9), r"[0-9]{9,}", "<number>", by_hand(long_digits::<9>), &[("rekening 1234567890", "rekening <number>")]),
+    rule!("ipv4", ByShape, Gate::shape(DOTS), r"\b([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})\.[0-9]{1,3}\b(?:/[0-9]{1,2}\b)?", "${1}.0/24", by_hand(by_hand::ipv4), &[
         ("dari 10.20.30.44(51234)", "dari 10.20.30.0/24(51234)"),
     ]),
     rule!("ipv6", ByShape, Gate::shape(COLONS), r"(?i)\b(?:[0-9a-f]{1,4}:){3,7}(?::?[0-9a-f]{1,4}){1,4}\b|\b(?:[0-9a-f]{1,4}:){2,6}:(?:[0-9a-f]{1,4})?", "<ipv6>", &[
@@ -198,7 +208,7 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// What follows `pengguna` is a name made up for an account, not a word of the sentence.
-fn names_an_account(text: &str) -> bool {
+pub fn names_an_account(text: &str) -> bool {
     let name = text.split_whitespace().nth(1).unwrap_or_default().trim_end_matches(['.', '-']);
     name.contains(|c: char| c.is_ascii_digit() || matches!(c, '.' | '_' | '-'))
 }

@@ -11,13 +11,15 @@ const MAP_BITS: usize = 1 << (3 * BYTE_BITS);
 /// See the module.
 pub struct Words {
     words: Vec<&'static str>,
+    /// The words and their bits by what their first byte folds to.
+    by_first: [Vec<(&'static str, u64)>; 1 << BYTE_BITS],
     /// A bit for each beginning.
     map: Vec<u64>,
 }
 
 impl Default for Words {
     fn default() -> Words {
-        Words { words: Vec::new(), map: vec![0; MAP_BITS / 64] }
+        Words { words: Vec::new(), by_first: Default::default(), map: vec![0; MAP_BITS / 64] }
     }
 }
 
@@ -26,39 +28,51 @@ impl Words {
     /// the limit share the last bit, which then says less.
     pub fn add(&mut self, word: &'static str) -> u64 {
         let known = self.words.iter().position(|known| *known == word);
-        let index = known.unwrap_or_else(|| {
+        let index = known.unwrap_or(self.words.len());
+        let bit = 1 << index.min(WORDS_MAX - 1);
+        if known.is_none() {
             self.words.push(word);
-            self.mark(word.as_bytes());
-            self.words.len() - 1
-        });
-        1 << index.min(WORDS_MAX - 1)
+            self.mark(word, bit);
+        }
+        bit
     }
 
     /// The bits of the words in a text.
     pub fn find(&self, text: &[u8]) -> u64 {
         let (mut found, mut key) = (0, 0);
-        // A byte behind the text lets a word of two bytes at its end be found.
-        for (end, byte) in text.iter().chain(&[0; 1]).enumerate() {
+        for (end, byte) in text.iter().enumerate() {
             key = (key << BYTE_BITS | fold(*byte)) & (MAP_BITS - 1);
-            if self.map.get(key / 64).is_some_and(|bits| bits >> (key % 64) & 1 != 0) {
-                found |= self.words_at(text.get(end.saturating_sub(2)..).unwrap_or_default());
-            }
+            found |= self.at(key, text, end);
         }
-        found
+        // A byte behind the text lets a word of two bytes at its end be found.
+        found | self.at((key << BYTE_BITS) & (MAP_BITS - 1), text, text.len())
+    }
+
+    /// The bits of the words that begin two bytes before `end`.
+    fn at(&self, key: usize, text: &[u8], end: usize) -> u64 {
+        match self.map.get(key / 64).is_some_and(|bits| bits >> (key % 64) & 1 != 0) {
+            true => self.words_at(text.get(end.saturating_sub(2)..).unwrap_or_default()),
+            false => 0,
+        }
     }
 
     fn words_at(&self, text: &[u8]) -> u64 {
         let begins = |word: &str| {
             text.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word.as_bytes()))
         };
-        let words = self.words.iter().enumerate().filter(|(_, word)| begins(word));
-        words.fold(0, |bits, (index, _)| bits | 1 << index.min(WORDS_MAX - 1))
+        let first = text.first().map_or(0, |byte| fold(*byte));
+        let words = self.by_first.get(first).into_iter().flatten();
+        words.filter(|(word, _)| begins(word)).fold(0, |bits, (_, bit)| bits | bit)
     }
 
-    fn mark(&mut self, word: &[u8]) {
-        let byte = |at: usize| word.get(at).copied();
+    fn mark(&mut self, word: &'static str, bit: u64) {
+        let byte = |at: usize| word.as_bytes().get(at).copied();
+        let first = byte(0).map_or(0, fold);
+        if let Some(words) = self.by_first.get_mut(first) {
+            words.push((word, bit));
+        }
         let third = byte(2).map_or(0..1 << BYTE_BITS, |byte| fold(byte)..fold(byte) + 1);
-        let beginning = byte(0).map_or(0, fold) << BYTE_BITS | byte(1).map_or(0, fold);
+        let beginning = first << BYTE_BITS | byte(1).map_or(0, fold);
         for third in third {
             let key = beginning << BYTE_BITS | third;
             if let Some(bits) = self.map.get_mut(key / 64) {

@@ -170,7 +170,7 @@ fn the_play_fixture_is_understood_to_its_last_line() {
             (
                 "application.login",
                 false,
-                "Login gagal untuk pengguna: <value>, alamat <n>",
+                "Login gagal untuk pengguna: <value>, alamat <host>",
                 String::new()
             ),
             (
@@ -182,7 +182,7 @@ fn the_play_fixture_is_understood_to_its_last_line() {
             (
                 "application.mail",
                 true,
-                "Gagal mengirim email ke <email>: javax.mail.MessagingException: Could not connect to SMTP host: mail.contoh.go.id, port: <n>",
+                "Gagal mengirim email ke <email>: javax.mail.MessagingException: Could not connect to SMTP host: <host>, port: <n>",
                 String::new()
             ),
         ]
