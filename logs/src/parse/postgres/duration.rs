@@ -49,8 +49,8 @@ pub fn read(message: &str) -> Option<Timed<'_>> {
     if rest.is_empty() {
         return Some(Timed::Ignored("duration without statement"));
     }
-    Some(match (step(rest), rest.split_once(": ")) {
-        (Some(Step::Statement | Step::Execute), Some((_, statement))) => {
+    Some(match (step(rest), after_colon(rest)) {
+        (Some(Step::Statement | Step::Execute), Some(statement)) => {
             Timed::Call { duration_us, statement }
         }
         (Some(Step::ParseOrBind), _) => Timed::Ignored("parse and bind"),
@@ -82,6 +82,13 @@ pub fn thousandths(number: &str) -> Option<u64> {
         byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'))
     })?;
     whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(fraction)
+}
+
+/// What follows the first `: `.
+fn after_colon(text: &str) -> Option<&str> {
+    let mut colons = memchr::memchr_iter(b':', text.as_bytes());
+    let colon = colons.find(|at| text.as_bytes().get(at + 1) == Some(&b' '))?;
+    text.get(colon + 2..)
 }
 
 fn step(text: &str) -> Option<Step> {

@@ -193,8 +193,8 @@ fn known(name: &[u8]) -> &[u8] {
 /// `log_error_verbosity = verbose` writes the SQLSTATE before the message: `42P01: relation …`. Classes of
 /// SQLSTATE begin with a digit or are one of PostgreSQL's own (F0, HV, P0, XX).
 fn inline_sqlstate(message: &str) -> Option<&str> {
-    let (state, _) = message.split_once(": ").filter(|(state, _)| is_sqlstate(state.as_bytes()))?;
-    Some(state)
+    let state = message.get(..5)?;
+    (message.get(5..7) == Some(": ") && is_sqlstate(state.as_bytes())).then_some(state)
 }
 
 /// Whether these are the five characters of a SQLSTATE.
