@@ -49,9 +49,7 @@ pub fn read(message: &str) -> Option<Timed<'_>> {
     if rest.is_empty() {
         return Some(Timed::Ignored("duration without statement"));
     }
-    let statement =
-        || memchr::memmem::find(rest.as_bytes(), b": ").and_then(|at| rest.get(at + 2..));
-    Some(match (step(rest), statement()) {
+    Some(match (step(rest), after_colon(rest)) {
         (Some(Step::Statement | Step::Execute), Some(statement)) => {
             Timed::Call { duration_us, statement }
         }
@@ -108,6 +106,13 @@ pub fn thousandths(number: &str) -> Option<u64> {
     }
     let missing = 3 - places.unwrap_or(0);
     value.checked_mul(10_u64.pow(missing)).filter(|_| !number.is_empty())
+}
+
+/// What follows the first `: `.
+fn after_colon(text: &str) -> Option<&str> {
+    let mut colons = memchr::memchr_iter(b':', text.as_bytes());
+    let colon = colons.find(|at| text.as_bytes().get(at + 1) == Some(&b' '))?;
+    text.get(colon + 2..)
 }
 
 fn step(text: &str) -> Option<Step> {

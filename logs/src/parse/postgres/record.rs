@@ -217,8 +217,7 @@ fn known(name: &[u8]) -> &[u8] {
 /// SQLSTATE begin with a digit or are one of PostgreSQL's own (F0, HV, P0, XX).
 fn inline_sqlstate(message: &str) -> Option<&str> {
     let state = message.get(..5)?;
-    let before_colon = message.get(5..)?.starts_with(": ");
-    (before_colon && is_sqlstate(state.as_bytes())).then_some(state)
+    (message.get(5..7) == Some(": ") && is_sqlstate(state.as_bytes())).then_some(state)
 }
 
 /// Whether these are the five characters of a SQLSTATE.

@@ -1,6 +1,7 @@
 //! `log_destination = stderr`. An entry is a line with a severity, the tab-led lines after it, and the
 //! DETAIL, HINT, CONTEXT, STATEMENT, QUERY and LOCATION lines of the same process that follow without
-//! another line between: PostgreSQL's logging collector writes them in one piece.
+//! another line between: PostgreSQL's logging collector writes them in one piece. Without it a line of
+//! another process may come between; the parts after it are then told apart, and the entry still counts once.
 
 use super::{
     super::{CONTINUATION, Extent, Fit, Line, Out, Parser, estimate, time::Clock},

@@ -169,12 +169,12 @@ fn members<'a>(
     depth: usize,
 ) -> Option<&'a [u8]> {
     loop {
-        rest = skip(rest, b" ,\t\r\n");
+        rest = skip(rest);
         if let Some(rest) = rest.strip_prefix(b"}") {
             return Some(rest);
         }
         let (key, after) = string(rest)?;
-        rest = skip(skip(after, b" \t").strip_prefix(b":")?, b" \t");
+        rest = skip(skip(after).strip_prefix(b":")?);
         let enters = depth > 0 && matches!(key.raw, b"record" | b"jsonPayload");
         rest = match rest.first()? {
             b'"' => {
@@ -227,7 +227,10 @@ fn string(text: &[u8]) -> Option<(Text<'_>, &[u8])> {
     }
 }
 
-fn skip<'a>(text: &'a [u8], bytes: &[u8]) -> &'a [u8] {
-    let length = text.iter().take_while(|byte| bytes.contains(byte)).count();
-    text.get(length..).unwrap_or_default()
+/// What follows spaces and commas.
+fn skip(mut text: &[u8]) -> &[u8] {
+    while let Some((b' ' | b',' | b'\t' | b'\r' | b'\n', after)) = text.split_first() {
+        text = after;
+    }
+    text
 }
