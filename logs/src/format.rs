@@ -2,7 +2,11 @@
 
 use jiff::tz::TimeZone;
 
-use crate::parse::{Parser, play, postgres};
+use crate::parse::{
+    Parser,
+    http::{access, apache_error, modsecurity, nginx_error},
+    play, postgres,
+};
 
 /// One format, as the file that reads it registers it.
 #[derive(Debug)]
@@ -41,7 +45,14 @@ pub struct Layout {
 }
 
 /// All formats, the most particular first.
-pub const FORMATS: &[&Format] = &[&postgres::stderr::FORMAT, &play::FORMAT];
+pub const FORMATS: &[&Format] = &[
+    &postgres::stderr::FORMAT,
+    &nginx_error::FORMAT,
+    &apache_error::FORMAT,
+    &modsecurity::FORMAT,
+    &access::FORMAT,
+    &play::FORMAT,
+];
 
 impl Format {
     /// The format of a name.

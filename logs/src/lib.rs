@@ -11,6 +11,10 @@ pub mod redact;
 
 pub mod group;
 
+pub mod steps;
+
 pub mod entry;
 
 pub mod understand;
+
+pub mod distinct;

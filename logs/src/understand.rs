@@ -16,11 +16,15 @@ use crate::{
         Said,
     },
     redact::Redactor,
+    steps::Steps,
 };
 
 mod kept;
+mod request;
+mod route;
 
 use kept::Kept;
+use request::Requests;
 
 /// An exemplar is at most this long (the contract's limit).
 const EXEMPLAR_BYTES_MAX: usize = 4_000;
@@ -56,6 +60,7 @@ struct Meaning {
     subjects: Kept<Arc<str>>,
     /// Group of a statement word for word, and the literals replaced in it.
     statements: Kept<(Arc<QueryGroup>, u64)>,
+    requests: Requests,
 }
 
 impl LogStream {
@@ -75,8 +80,15 @@ impl LogStream {
             queries: Kept::new(GROUPS_KEPT_MAX),
             subjects: Kept::new(SUBJECTS_KEPT_MAX),
             statements: Kept::new(STATEMENTS_KEPT_MAX),
+            requests: Requests::new(Steps::standard()),
         };
         LogStream { parser: (format.open)(layout), meaning }
+    }
+
+    /// The same, with a site's own table of business steps.
+    pub fn with_steps(mut self, steps: Arc<Steps>) -> LogStream {
+        self.meaning.requests = Requests::new(steps);
+        self
     }
 
     /// Takes one line. Tells the entries that this line shows to be complete; those told by one call count
@@ -115,8 +127,10 @@ impl Meaning {
             Said::Active(activity) => {
                 (Fate::Counted, Some(Event::Activity(self.activity(&activity))))
             }
-            // No format tells of requests yet.
-            Said::Requested(_) => (Fate::Ignored("request"), None),
+            Said::Requested(request) => {
+                (Fate::Counted, Some(Event::Request(self.request(&request))))
+            }
+            Said::Server(failure) => (Fate::Counted, Some(Event::Error(self.server(&failure)))),
             Said::Executed(execution) => {
                 (Fate::Counted, Some(Event::Query(self.query(&execution))))
             }
