@@ -7,13 +7,17 @@
 use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
+use memchr::memchr;
 
 use super::{
     super::{Fit, Line, Out, Parsed, Parser, Request, Said, clean},
     pattern::{Fields, Pattern},
     unescape,
 };
-use crate::format::{Format, Layout, LayoutKind};
+use crate::{
+    entry::EventTime,
+    format::{Format, Layout, LayoutKind},
+};
 
 mod times;
 
@@ -77,36 +81,36 @@ impl Access {
         Access { shapes, last: 0 }
     }
 
-    fn parsed<'a>(&mut self, line: Line<'a>) -> Parsed<'a> {
-        let unparsed = Parsed { lines: 1, end: line.end, at: None, said: Said::Unparsed };
-        let Some((index, fields)) = self.fields(line.bytes) else { return unparsed };
-        self.last = index;
-        let at = self.shapes.get_mut(index).and_then(|shape| shape.times.read(fields.times()));
-        match at {
-            Some(at) => Parsed { at, said: Said::Requested(request(&fields)), ..unparsed },
-            None => unparsed,
-        }
+    fn said<'a>(&mut self, bytes: &'a [u8]) -> Option<(Option<EventTime>, Said<'a>)> {
+        let mut fields = Fields::default();
+        self.last = self.shape_of(bytes, &mut fields)?;
+        let at = self.shapes.get_mut(self.last)?.times.read(fields.times())?;
+        Some((at, Said::Requested(request(&fields))))
     }
 
-    /// What a line says in which shape.
-    fn fields<'a>(&self, line: &'a [u8]) -> Option<(usize, Fields<'a>)> {
-        let read = |index: usize| Some((index, self.shapes.get(index)?.pattern.read(line)?));
-        let others = || (0..self.shapes.len()).filter(|index| *index != self.last);
-        read(self.last).or_else(|| others().find_map(read))
+    /// In which shape a line is, and what it says.
+    fn shape_of<'a>(&self, line: &'a [u8], fields: &mut Fields<'a>) -> Option<usize> {
+        let others = (0..self.shapes.len()).filter(|index| *index != self.last);
+        let mut order = std::iter::once(self.last).chain(others);
+        order.find(|index| {
+            let shape = self.shapes.get(*index);
+            shape.is_some_and(|shape| shape.pattern.read(line, fields).is_some())
+        })
     }
 }
 
 impl Parser for Access {
     fn line(&mut self, line: Line<'_>, out: &mut Out<'_>) {
-        out(self.parsed(line));
+        let (at, said) = self.said(line.bytes).unwrap_or((None, Said::Unparsed));
+        out(Parsed { lines: 1, end: line.end, at, said });
     }
 
     fn finish(&mut self, _: &mut Out<'_>) {}
 
     fn fit(&self, bytes: &[u8]) -> Fit {
-        let found = self
-            .fields(bytes)
-            .and_then(|(index, fields)| self.shapes.get(index)?.times.clone().read(fields.times()));
+        let mut fields = Fields::default();
+        let shape = self.shape_of(bytes, &mut fields).and_then(|index| self.shapes.get(index));
+        let found = shape.and_then(|shape| shape.times.clone().read(fields.times()));
         if found.is_some() { Fit::Begins } else { Fit::Foreign }
     }
 }
@@ -114,13 +118,14 @@ impl Parser for Access {
 fn request<'a>(fields: &Fields<'a>) -> Request<'a> {
     let client = if fields.forwarded.is_empty() { fields.client } else { fields.forwarded };
     Request {
-        method: text(fields.method),
         path: text(fields.target),
         status: fields.status,
         duration_us: fields.duration_us,
         bytes: fields.bytes.unwrap_or(0),
-        client: text(client),
-        agent: text(fields.agent),
+        // Compared and hashed, never shown.
+        method: plain(fields.method),
+        client: plain(client),
+        agent: plain(fields.agent),
     }
 }
 
@@ -129,6 +134,16 @@ fn text(written: &[u8]) -> Cow<'_, str> {
         Cow::Borrowed(plain) => clean(plain),
         Cow::Owned(plain) => Cow::Owned(clean(&plain).into_owned()),
     }
+}
+
+/// As [`text`], but with its control characters.
+fn plain(written: &[u8]) -> Cow<'_, str> {
+    if memchr(b'\\', written).is_none()
+        && let Ok(text) = std::str::from_utf8(written)
+    {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(String::from_utf8_lossy(&unescape(written)).into_owned())
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{super::super::samples::read_in, *};
-use crate::entry::EventTime;
 
 fn read_as(pattern: Option<&str>, log: &[u8]) -> Vec<Parsed<'static>> {
     read_in(&FORMAT, pattern, TimeZone::get("Asia/Jakarta").unwrap(), log, 0)
