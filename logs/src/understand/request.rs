@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Paths whose route is known without reading them again.
-const PATHS_KEPT_MAX: usize = 8_192;
+const PATHS_KEPT_MAX: usize = 16_384;
 
 /// Routes whose definition is kept at hand.
 const ROUTES_KEPT_MAX: usize = 1_024;

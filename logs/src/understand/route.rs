@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memrchr};
 
 use crate::{parse::http, redact::Redactor};
 
@@ -146,12 +146,13 @@ pub fn template(redactor: &mut Redactor, path: &str, out: &mut String) {
 
 /// The kind of a file that belongs to a page.
 fn static_kind(path: &str) -> Option<&'static str> {
-    let name = path.rsplit('/').next()?.split(';').next()?;
+    let name = path.get(memrchr(b'/', path.as_bytes())? + 1..)?;
+    let name = name.get(..memchr(b';', name.as_bytes()).unwrap_or(name.len()))?;
     known_extension(name, STATIC)
 }
 
 fn known_extension(name: &str, known: &[&'static str]) -> Option<&'static str> {
-    let (_, extension) = name.rsplit_once('.')?;
+    let extension = name.get(memrchr(b'.', name.as_bytes())? + 1..)?;
     known.iter().copied().find(|known| known.eq_ignore_ascii_case(extension))
 }
 
