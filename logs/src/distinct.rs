@@ -11,9 +11,10 @@
 //! happen to be; `hyperloglockless` bears versions below 1 and depends on its own hashing. The form in which
 //! a country's servers write must be ours to keep.
 //!
-//! Privacy: of a visitor's 64 bits the sketch holds twelve (which register) and how many zeros follow. In
-//! a full sketch of one visitor's hash some 2⁵² other hashes would have left the same trace, and addresses
-//! and browsers tried one by one find thousands that fit every register that is set.
+//! Privacy: of a visitor's 64 bits the sketch holds which register (twelve bits) and how many zeros follow,
+//! and of all who fall on a register only the highest. Of the addresses of IPv4 with one and the same
+//! browser a million fall on each register, and one in 2^r of them leaves rank r: a sketch can tell that
+//! somebody did not come, hardly ever that somebody came, and it holds no address to begin with.
 //!
 //! Written form, version 1:
 //!

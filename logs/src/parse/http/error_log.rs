@@ -131,3 +131,46 @@ pub fn without_path(message: &str, beside: &mut Vec<Beside<'static>>) -> String 
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
+    use super::super::{super::samples::read_in, apache_error, nginx_error};
+
+    fn line() -> impl Strategy<Value = String> {
+        let known = prop::sample::select(vec![
+            "2026/11/21 14:03:05 [error] 8#8: *7 open() \"/a\" failed, client: 10.1.2.3, server: _",
+            "2026/11/21 14:03:05 [notice] 8#8: signal process started",
+            "2026/11/31 14:03:05 [error] 8#8: x",
+            "[Sat Nov 21 14:03:05.123456 2026] [proxy:error] [pid 8] [client 10.1.2.3:5] AH00957: x",
+            "[Sat Nov 21 14:03:05 2026] [notice] x",
+            "[Sat Nov 21 14:03:05 2026] [error",
+            "\tat a.B.c(D.java:1)",
+            "",
+        ]);
+        prop_oneof![known.prop_map(str::to_owned), "\\PC{0,40}"]
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_has_one_fate_and_reading_resumes_after_any_entry(
+            lines in prop::collection::vec(line(), 1..30), at in any::<prop::sample::Index>()
+        ) {
+            let log: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            for format in [&nginx_error::FORMAT, &apache_error::FORMAT] {
+                let read = |log: &str| read_in(format, None, TimeZone::UTC, log.as_bytes(), 0);
+                let whole = read(&log);
+                let told: u64 = whole.iter().map(|parsed| parsed.lines).sum();
+                prop_assert_eq!(told, lines.len() as u64);
+                let stop = at.index(whole.len());
+                let rest = read(&log[whole[stop].end as usize..]);
+                prop_assert_eq!(rest.len(), whole.len() - stop - 1);
+                for (again, first) in rest.iter().zip(&whole[stop + 1..]) {
+                    prop_assert_eq!((again.lines, again.at, &again.said), (first.lines, first.at, &first.said));
+                }
+            }
+        }
+    }
+}

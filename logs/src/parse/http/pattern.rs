@@ -167,7 +167,7 @@ impl Pattern {
     /// Reads the fields of a line. `None` where it is not laid out so; what is in `fields` then says nothing.
     pub fn read<'a>(&self, line: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
         *fields = Fields::default();
-        let mut rest = line.strip_prefix(&*self.lead)?;
+        let mut rest = without(line, &self.lead)?;
         for slot in &self.slots {
             let (text, after) = slot.take(rest)?;
             fields.set(&slot.field, text)?;
