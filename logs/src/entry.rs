@@ -136,8 +136,18 @@ pub struct RequestEvent {
     pub duration_us: Option<u64>,
     /// Bytes of the answer.
     pub bytes: u64,
-    /// Hash of the client's address and User-Agent, for counting the distinct ones; neither is kept.
+    /// Hash of the client's address and User-Agent, the same at every server of a site, for counting the
+    /// distinct ones. It is put into a sketch (`pantau_sketch::distinct`) and kept nowhere: the sketch holds some
+    /// of its bits, which many thousands of visitors share, so that nobody is found in it.
     pub visitor: u64,
+    /// The error group that the request counts into as well, where its status says that it failed.
+    ///
+    /// An application that fails tells of it in its own log too, with the cause (Play: `Internal Server
+    /// Error (500) for request …`). The two are one failure: reports count failed transactions of a server
+    /// from the application log and take these for requests that never reached the application or whose
+    /// application log is not read; how many requests of a business step failed is counted from these
+    /// alone.
+    pub failure: Option<Arc<ErrorGroup>>,
 }
 
 /// One kind of request.

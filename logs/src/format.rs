@@ -2,7 +2,11 @@
 
 use jiff::tz::TimeZone;
 
-use crate::parse::{Parser, journal, json_lines, pgbouncer, plain, play, postgres, syslog};
+use crate::parse::{
+    Parser,
+    http::{access, apache_error, modsecurity, nginx_error},
+    journal, json_lines, pgbouncer, plain, play, postgres, syslog,
+};
 
 /// One format, as the file that reads it registers it.
 #[derive(Debug)]
@@ -51,6 +55,10 @@ pub const FORMATS: &[&Format] = &[
     &postgres::syslog::FORMAT,
     &pgbouncer::FORMAT,
     &postgres::stderr::FORMAT,
+    &nginx_error::FORMAT,
+    &apache_error::FORMAT,
+    &modsecurity::FORMAT,
+    &access::FORMAT,
     &play::FORMAT,
     &journal::FORMAT,
     &syslog::FORMAT,

@@ -11,6 +11,8 @@ pub mod redact;
 
 pub mod group;
 
+pub mod steps;
+
 pub mod entry;
 
 pub mod understand;

@@ -16,11 +16,15 @@ use crate::{
         Said, clean,
     },
     redact::Redactor,
+    steps::Steps,
 };
 
 mod kept;
+mod request;
+mod route;
 
 use kept::Kept;
+use request::Requests;
 
 /// An exemplar is at most this long (the contract's limit).
 const EXEMPLAR_BYTES_MAX: usize = 4_000;
@@ -59,6 +63,7 @@ struct Meaning {
     subjects: Kept<Arc<str>>,
     /// Of a statement word for word: key of its group, and the values replaced in it.
     statements: Kept<(u64, u64)>,
+    requests: Requests,
 }
 
 impl LogStream {
@@ -79,6 +84,7 @@ impl LogStream {
             queries: Kept::new(GROUPS_KEPT_MAX),
             subjects: Kept::new(SUBJECTS_KEPT_MAX),
             statements: Kept::new(STATEMENTS_KEPT_MAX),
+            requests: Requests::new(Steps::standard()),
         };
         LogStream { parser: (format.open)(layout), meaning }
     }
@@ -86,6 +92,12 @@ impl LogStream {
     /// Goes on with another piece of the log, that begins at an entry; the piece before is finished.
     pub fn begin_piece(&mut self, format: &Format, layout: &Layout) {
         self.parser = (format.open)(layout);
+    }
+
+    /// The same, with a site's own table of business steps.
+    pub fn with_steps(mut self, steps: Arc<Steps>) -> LogStream {
+        self.meaning.requests = Requests::new(steps);
+        self
     }
 
     /// Takes one line. Tells the entries that this line shows to be complete; those told by one call count
@@ -124,8 +136,10 @@ impl Meaning {
             Said::Active(activity) => {
                 (Fate::Counted, Some(Event::Activity(self.activity(&activity))))
             }
-            // No format tells of requests yet.
-            Said::Requested(_) => (Fate::Ignored("request"), None),
+            Said::Requested(request) => {
+                (Fate::Counted, Some(Event::Request(self.request(&request))))
+            }
+            Said::Server(failure) => (Fate::Counted, Some(Event::Error(self.server(&failure)))),
             Said::Executed(execution) => {
                 (Fate::Counted, Some(Event::Query(self.query(&execution))))
             }
@@ -149,19 +163,27 @@ impl Meaning {
             exemplar.push_str(&format!("\n{label}:  {text}"));
         }
         let error = group::database_error(failure.severity, &failure.sqlstate, &message);
-        let group = self.errors.get(error.key(), || Arc::new(error.group())).clone();
         let statement = failure.parts.iter().find(|part| part.kind == PartKind::Statement);
         let statement =
             statement.map(|part| group::statement(&mut self.canonical, &part.text).fingerprint);
-        ErrorEvent { group, exemplar: exemplar_of(exemplar), error_ids: Vec::new(), statement }
+        ErrorEvent { statement, ..self.error(error, exemplar, Vec::new()) }
     }
 
     fn application(&mut self, failure: ApplicationFailure<'_>) -> ErrorEvent {
         let block = self.redactor.text(&failure.block);
         let error = group::application_error(failure.severity, &block);
+        self.error(error, failure.head.into_owned() + &block, failure.error_ids)
+    }
+
+    fn error(
+        &mut self,
+        error: group::NamedError<'_>,
+        mut exemplar: String,
+        error_ids: Vec<String>,
+    ) -> ErrorEvent {
+        exemplar.truncate(exemplar.floor_char_boundary(EXEMPLAR_BYTES_MAX));
         let group = self.errors.get(error.key(), || Arc::new(error.group())).clone();
-        let exemplar = exemplar_of(failure.head.into_owned() + &block);
-        ErrorEvent { group, exemplar, error_ids: failure.error_ids, statement: None }
+        ErrorEvent { group, exemplar, error_ids, statement: None }
     }
 
     fn activity(&mut self, activity: &Activity<'_>) -> ActivityEvent {
@@ -203,11 +225,6 @@ impl Meaning {
         };
         subjects.get(xxh3_64(name.as_bytes()), make).clone()
     }
-}
-
-fn exemplar_of(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(EXEMPLAR_BYTES_MAX));
-    text
 }
 
 fn database_name(cluster: &str, database: &str) -> String {

@@ -205,6 +205,8 @@ pub struct Counts {
     pub query_ms: f64,
     pub requests: u64,
     pub request_errors: u64,
+    /// Distinct clients, estimated (within 2 %, mostly).
+    pub visitors: u64,
 }
 
 /// What was replaced before anything was counted.
@@ -476,6 +478,7 @@ fn counts(hour: &Hour) -> Counts {
         query_ms: ms(hour.query_us),
         requests: hour.requests,
         request_errors: hour.request_errors,
+        visitors: hour.visitors.count(),
     }
 }
 

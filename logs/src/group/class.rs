@@ -1,7 +1,7 @@
 //! The table of error classes. SQLSTATE decides first, then the exception's class, then the message,
 //! because messages may be translated. The first row that fits wins.
 
-use crate::entry::Origin;
+use crate::entry::{Origin, Severity};
 
 /// What is known of an error when it is classified.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,13 @@ const fn class(
 
 #[rustfmt::skip]
 const CLASSES: &[Class] = &[
+    // Of the web server: the request that failed is counted from the access log, these give its cause.
+    // They stand first because they name what they tell of more exactly than the words of others.
+    class("application.blocked", false, &[], &[], &["modsecurity rule", "modsecurity: access denied", "mod_evasive", "client denied by server configuration", "access forbidden by rule", "limiting requests", "limiting connections", "cannot serve directory", "directory index of"]),
+    class("application.not_found", false, &[], &[], &["file does not exist: <path>", "not found or unable to stat", "failed (<n>: no such file or directory)", "is not found (<n>: no such file or directory)"]),
+    class("application.upstream_timeout", false, &[], &[], &["upstream timed out", "error reading status line from remote server", "the timeout specified has expired"]),
+    class("application.upstream_down", false, &[], &[], &["while connecting to upstream", "while reading response header from upstream", "while reading upstream", "while sending request to upstream", "no live upstreams", "upstream sent invalid header", "http: attempt to connect to", "https: attempt to connect to", "ajp: attempt to connect to", "failed to make connection to backend", "disabling worker for", "error reading from remote server"]),
+
     class("database.deadlock", true, &["40P01"], &["LockAcquisitionException"], &["deadlock detected", "terdeteksi 'deadlock'"]),
     class("database.serialization", true, &["40001"], &[], &["could not serialize access", "tidak bisa men-serialisasi akses", "tak dapat men-serial-kan akses"]),
     class("database.unique_violation", true, &["23505"], &[], &["duplicate key value violates", "nilai kunci ganda melanggar"]),
@@ -75,9 +82,9 @@ const CLASSES: &[Class] = &[
     class("application.out_of_memory", true, &[], &["OutOfMemoryError"], &["java heap space", "gc overhead limit", "unable to create new native thread", "kehabisan memori", "memori habis", "memori tidak cukup", "memori tidak mencukupi"]),
     class("application.pool_exhausted", true, &[], &["PoolInitializationException"], &["connection is not available, request timed out", "cannot get a connection, pool", "checkout a connection has timed out", "attempt to checkout", "kehabisan koneksi", "koneksi habis", "koneksi database habis", "koneksi basis data habis", "pool koneksi"]),
     class("application.decrypt", true, &[], &["BadPaddingException", "IllegalBlockSizeException", "AEADBadTagException", "javax.crypto"], &["dekrip", "decrypt", "gagal membuka penawaran", "gagal membuka dokumen penawaran", "gagal membuka file penawaran", "given final block not properly padded"]),
-    class("application.tls", true, &[], &["SSLHandshakeException", "SSLException", "CertificateExpiredException", "CertPathValidatorException", "SSLPeerUnverifiedException"], &["pkix path", "certificate expired", "handshake_failure", "sertifikat ssl", "sertifikat tls", "sertifikat server", "sertifikat kedaluwarsa", "sertifikat kedaluarsa", "sertifikat kadaluwarsa", "sertifikat kadaluarsa", "sertifikat telah kedaluwarsa", "sertifikat telah kadaluarsa"]),
+    class("application.tls", true, &[], &["SSLHandshakeException", "SSLException", "CertificateExpiredException", "CertPathValidatorException", "SSLPeerUnverifiedException"], &["pkix path", "certificate expired", "certificate has expired", "ssl_do_handshake() failed", "ssl handshake", "ssl library error", "cannot load certificate", "handshake_failure", "sertifikat ssl", "sertifikat tls", "sertifikat server", "sertifikat kedaluwarsa", "sertifikat kedaluarsa", "sertifikat kadaluwarsa", "sertifikat kadaluarsa", "sertifikat telah kedaluwarsa", "sertifikat telah kadaluarsa"]),
     class("application.mail", true, &[], &["MailException", "EmailException", "MessagingException", "SMTPAddressFailedException", "MailConnectException"], &["smtp", "mail server", "server mail", "server email", "server surel", "send mail", "send email", "send e-mail", "sending mail", "sending email", "sending e-mail", "mail send failed", "sending the received email failed", "irim mail", "irim email", "irim e-mail", "irim surel", "irim ke <email>", "iriman mail", "iriman email", "iriman e-mail", "iriman surel", "mail gagal", "surel gagal", "mail tidak terkirim", "surel tidak terkirim"]),
-    class("application.upload", true, &[], &["FileUploadException", "SizeLimitExceededException", "FileSizeLimitExceededException", "MultipartException", "MalformedStreamException"], &["upload", "unggah", "stream ended unexpectedly", "maximum permitted size", "berkas terlalu besar", "file terlalu besar", "ukuran berkas", "ukuran file", "berkas rusak", "file rusak"]),
+    class("application.upload", true, &[], &["FileUploadException", "SizeLimitExceededException", "FileSizeLimitExceededException", "MultipartException", "MalformedStreamException"], &["upload", "unggah", "stream ended unexpectedly", "maximum permitted size", "berkas terlalu besar", "file terlalu besar", "ukuran berkas", "ukuran file", "berkas rusak", "file rusak", "client intended to send too large body", "is larger than the configured limit"]),
     class("application.timeout", true, &[], &["SocketTimeoutException", "TimeoutException", "ConnectTimeoutException"], &["timed out", "timeout", "waktu tunggu", "waktu koneksi habis", "tidak ada respon", "tidak merespon"]),
     class("application.connection", true, &[], &["ConnectException", "UnknownHostException", "NoRouteToHostException", "SocketException", "NoHttpResponseException"], &["connection refused", "connection reset", "broken pipe", "koneksi ditolak", "koneksi terputus", "koneksi gagal", "gagal koneksi", "gagal terhubung", "gagal menghubungi", "tidak dapat terhubung", "tidak dapat menghubungi", "tidak bisa terhubung"]),
     class("application.login", false, &[], &["AuthenticationException", "LoginException", "FailedLoginException"], &["login gagal", "gagal login", "login failed", "authentication failed", "invalid password", "sandi salah", "sandi tidak", "password salah", "salah password", "gagal masuk", "autentikasi gagal", "otentikasi gagal", "gagal autentikasi", "gagal otentikasi"]),
@@ -99,6 +106,33 @@ const CLASSES: &[Class] = &[
     class("system.clock", false, &[], &[], &["chronyd: ", "ntpd: ", "systemd-timesyncd: "]),
     class("system.logs_lost", false, &[], &[], &["systemd-journald: suppressed", "systemd-journal: suppressed", "rsyslogd: imjournal"]),
 ];
+
+/// What the status of an answer says of a request that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusFailure {
+    /// Its class.
+    pub class: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// A request is one failed transaction or process.
+    pub failed_transaction: bool,
+}
+
+/// From status to status. RFC 9110, section 15; 499 is nginx's own. A body that is too large is a failed
+/// upload; who goes away before the answer may have been waiting too long, or only have clicked again.
+#[rustfmt::skip]
+const STATUSES: &[(u16, u16, StatusFailure)] = &[
+    (408, 408, StatusFailure { class: "application.http_aborted", severity: Severity::Warning, failed_transaction: false }),
+    (413, 413, StatusFailure { class: "application.upload", severity: Severity::Error, failed_transaction: true }),
+    (499, 499, StatusFailure { class: "application.http_aborted", severity: Severity::Warning, failed_transaction: false }),
+    (500, 599, StatusFailure { class: "application.http_5xx", severity: Severity::Error, failed_transaction: true }),
+];
+
+/// What a status tells of a failure, if it does.
+pub fn of_status(status: u16) -> Option<StatusFailure> {
+    let row = STATUSES.iter().find(|(first, last, _)| (*first..=*last).contains(&status));
+    row.map(|(_, _, failure)| *failure)
+}
 
 /// Class name, and whether an application error of it is a failed process.
 pub fn classify(facts: Facts<'_>) -> (&'static str, bool) {
@@ -282,6 +316,56 @@ mod tests {
             ("kasus: gagal masuk", "application.login"),
         ] {
             assert_eq!(application("", message), (class, false), "{message}");
+        }
+    }
+
+    #[test]
+    fn errors_of_the_web_server_have_the_class_of_their_cause() {
+        for (message, class) in [
+            (
+                "upstream timed out (<n>: Connection timed out) while reading response header from upstream",
+                "application.upstream_timeout",
+            ),
+            (
+                "(<n>)The timeout specified has expired: <id>: error reading status line from remote server <n>",
+                "application.upstream_timeout",
+            ),
+            (
+                "connect() failed (<n>: Connection refused) while connecting to upstream",
+                "application.upstream_down",
+            ),
+            (
+                "(<n>)Connection refused: <id>: HTTP: attempt to connect to <n> (<n>) failed",
+                "application.upstream_down",
+            ),
+            ("client intended to send too large body: <n> bytes", "application.upload"),
+            (
+                "SSL_do_handshake() failed (SSL: error:<id>) while SSL handshaking",
+                "application.tls",
+            ),
+            ("ModSecurity rule 920350: Host header is a numeric IP address", "application.blocked"),
+            ("client denied by server configuration: <path>", "application.blocked"),
+            ("File does not exist: <path>", "application.not_found"),
+            ("open() \"<text>\" failed (<n>: No such file or directory)", "application.not_found"),
+            ("limiting requests, excess: <n> by zone \"<text>\"", "application.blocked"),
+        ] {
+            assert_eq!(application("", message).0, class, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_status_tells_of_a_failure_or_not() {
+        for (status, expected) in [
+            (200, None),
+            (404, None),
+            (408, Some(("application.http_aborted", false))),
+            (413, Some(("application.upload", true))),
+            (499, Some(("application.http_aborted", false))),
+            (500, Some(("application.http_5xx", true))),
+            (504, Some(("application.http_5xx", true))),
+        ] {
+            let found = of_status(status).map(|found| (found.class, found.failed_transaction));
+            assert_eq!(found, expected, "{status}");
         }
     }
 

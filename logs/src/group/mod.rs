@@ -1,7 +1,7 @@
 //! Normalises and fingerprints: one error, one query, one name in the whole country. Everything here is a
 //! pure function of text that is already redacted.
 
-use crate::entry::{ErrorGroup, Origin, QueryGroup, QuerySource, Severity};
+use crate::entry::{ErrorGroup, Origin, QueryGroup, QuerySource, Route, Severity};
 
 mod class;
 mod fingerprint;
@@ -50,6 +50,35 @@ pub fn application_error(severity: Severity, block: &str) -> NamedError<'static>
         is_internal_error: block.contains("(500)"),
         named,
     }
+}
+
+/// What a rule of mod_security found, from its number and redacted message. The number is a name: it stays.
+pub fn rule_error(severity: Severity, rule: &str, message: &str) -> NamedError<'static> {
+    let template = format!("ModSecurity rule {rule}: {}", normalise::template(message));
+    let named = Named { template, exceptions: String::new(), frames: String::new() };
+    NamedError {
+        origin: Origin::Application,
+        severity,
+        sqlstate: "",
+        is_internal_error: false,
+        named,
+    }
+}
+
+/// The group of requests to a route that failed with a status, if that status tells of a failure.
+pub fn request_error(status: u16, route: &Route) -> Option<ErrorGroup> {
+    // Without a request nothing failed: a connection was opened and not used, or spoke something else.
+    let failure = class::of_status(status).filter(|_| !route.method.is_empty())?;
+    let template = format!("HTTP {status} {} {}", route.method, route.template);
+    Some(ErrorGroup {
+        fingerprint: fingerprint::fingerprint("request", &[&template]),
+        origin: Origin::Application,
+        severity: failure.severity,
+        class: failure.class,
+        sqlstate: String::new(),
+        failed_transaction: failure.failed_transaction,
+        template: cut(template, ERROR_TEMPLATE_BYTES_MAX),
+    })
 }
 
 impl NamedError<'_> {
@@ -263,6 +292,23 @@ mod tests {
         assert_eq!(group.template, "Login gagal dari <host>");
         assert_eq!((group.class, group.failed_transaction), ("application.login", false));
         assert_eq!(application(" \n").template, "(no message)");
+    }
+
+    #[test]
+    fn a_rule_keeps_its_number_and_a_request_its_status() {
+        let group = rule_error(Severity::Error, "920350", "Host header is 10.1.2.3").group();
+        assert_eq!(group.template, "ModSecurity rule 920350: Host header is <host>");
+        assert_eq!((group.class, group.failed_transaction), ("application.blocked", false));
+        let route = |method: &str| Route {
+            method: method.to_owned(),
+            template: "/eproc4/lelang/<n>".to_owned(),
+            step: "".into(),
+        };
+        let group = request_error(502, &route("GET")).unwrap();
+        assert_eq!(group.template, "HTTP 502 GET /eproc4/lelang/<n>");
+        assert_eq!((group.class, group.failed_transaction), ("application.http_5xx", true));
+        assert_eq!(request_error(404, &route("GET")), None);
+        assert_eq!(request_error(408, &route("")), None);
     }
 
     #[test]

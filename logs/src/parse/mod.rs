@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use crate::entry::{ActivityKind, EventTime, Severity};
 
 mod held;
+pub mod http;
 pub mod journal;
 pub mod json_lines;
 #[cfg(test)]
@@ -101,6 +102,8 @@ pub enum Said<'a> {
     Executed(Execution<'a>),
     /// The database did something that is neither a statement nor a failure.
     Active(Activity<'a>),
+    /// The web server failed, warned or refused something.
+    Server(ServerFailure<'a>),
     /// A request was answered.
     Requested(Request<'a>),
     /// Understood and of no interest, by the named rule.
@@ -131,6 +134,7 @@ impl Said<'_> {
                 amount: activity.amount,
                 subject: own(activity.subject),
             }),
+            Said::Server(failure) => Said::Server(failure.into_owned()),
             Said::Requested(request) => Said::Requested(Request {
                 method: own(request.method),
                 path: own(request.path),
@@ -209,6 +213,53 @@ pub struct ApplicationFailure<'a> {
     pub block: Cow<'a, str>,
     /// Play error ids in it, e.g. `@6f02fa9dd`.
     pub error_ids: Vec<String>,
+}
+
+/// An entry of a web server's error log, or what mod_security found. Texts as logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerFailure<'a> {
+    /// How bad.
+    pub severity: Severity,
+    /// Number of the rule of mod_security that it tells of, or empty.
+    pub rule: Cow<'a, str>,
+    /// What happened, without what differs from one request to the next.
+    pub message: Cow<'a, str>,
+    /// What it happened to, in the order logged.
+    pub beside: Vec<Beside<'a>>,
+}
+
+impl ServerFailure<'_> {
+    fn into_owned(self) -> ServerFailure<'static> {
+        let beside = self.beside.into_iter();
+        ServerFailure {
+            severity: self.severity,
+            rule: own(self.rule),
+            message: own(self.message),
+            beside: beside.map(|one| Beside { text: own(one.text), ..one }).collect(),
+        }
+    }
+}
+
+/// What stands beside the message of a web server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside<'a> {
+    /// As nginx calls it.
+    pub name: &'static str,
+    /// What may stand in it.
+    pub kind: BesideKind,
+    /// Its text.
+    pub text: Cow<'a, str>,
+}
+
+/// What may stand beside a message; decides how it is redacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BesideKind {
+    /// Method, target, protocol.
+    Request,
+    /// Path of a file or of a page, or a whole address of one.
+    Path,
+    /// An address or a name.
+    Text,
 }
 
 /// An executed statement as logged.

@@ -108,18 +108,54 @@ impl<'a> Cursor<'a> {
         date(year, month, self.number(2, 2)?)
     }
 
-    /// `21 Nov 2026`.
-    pub fn named_date(&mut self) -> Option<Date> {
-        let day = self.number(1, 2)?;
-        self.any_of(b" ")?;
+    /// `Nov`, `November` or `Okt`: one to twelve.
+    pub fn month(&mut self) -> Option<i32> {
         let length = self.rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
         let (name, rest) = self.rest.split_at_checked(length)?;
         let short = name.get(..3)?.to_ascii_lowercase();
         let (_, month) = MONTHS.iter().find(|(known, _)| known.as_bytes() == short)?;
         self.rest = rest;
+        Some(i32::from(*month))
+    }
+
+    /// `21/Nov/2026`.
+    pub fn clf_date(&mut self) -> Option<Date> {
+        let day = self.number(2, 2)?;
+        self.any_of(b"/")?;
+        let month = self.month()?;
+        self.any_of(b"/")?;
+        date(self.number(4, 4)?, month, day)
+    }
+
+    /// `2026/11/21`.
+    pub fn slashed_date(&mut self) -> Option<Date> {
+        let year = self.number(4, 4)?;
+        self.any_of(b"/")?;
+        let month = self.number(2, 2)?;
+        self.any_of(b"/")?;
+        date(year, month, self.number(2, 2)?)
+    }
+
+    /// `Nov 21 14:03:05.123456 2026`, as `asctime` writes it behind the day of the week.
+    pub fn asctime(&mut self) -> Option<DateTime> {
+        let month = self.month()?;
+        self.any_of(b" ")?;
+        self.any_of(b" ");
+        let day = self.number(1, 2)?;
+        self.any_of(b" ")?;
+        let time = self.time_of_day(true)?;
+        self.any_of(b" ")?;
+        Some(date(self.number(4, 4)?, month, day)?.to_datetime(time))
+    }
+
+    /// `21 Nov 2026`.
+    pub fn named_date(&mut self) -> Option<Date> {
+        let day = self.number(1, 2)?;
+        self.any_of(b" ")?;
+        let month = self.month()?;
         self.any_of(b". ")?;
         self.any_of(b" ");
-        date(self.number(4, 4)?, i32::from(*month), day)
+        date(self.number(4, 4)?, month, day)
     }
 
     /// `211126`: day, month, year.
@@ -203,9 +239,9 @@ impl Zone {
     }
 }
 
-/// Reads `2026-11-21 14:03:05.123 WIB` and seconds since 1970. Lines of one second follow each other: what
-/// was made of the last one is kept.
-#[derive(Debug)]
+/// Reads `2026-11-21 14:03:05.123 WIB`, `21/Nov/2026:14:03:05 +0700` and seconds since 1970. Lines of one
+/// second follow each other: what was made of the last one is kept.
+#[derive(Clone, Debug)]
 pub struct Clock {
     zone: TimeZone,
     /// Date and time of day, and zone, as written.
@@ -222,10 +258,12 @@ impl Clock {
 
     /// The moment that a whole text names.
     pub fn read(&mut self, text: &[u8]) -> Option<EventTime> {
-        if text.get(4) != Some(&b'-') {
-            return epoch(text);
-        }
-        let (second, rest) = text.split_at_checked(SECOND_BYTES)?;
+        let second_bytes = match (text.get(2), text.get(4)) {
+            (Some(b'/'), _) => CLF_SECOND_BYTES,
+            (_, Some(b'-')) => SECOND_BYTES,
+            _ => return epoch(text),
+        };
+        let (second, rest) = text.split_at_checked(second_bytes)?;
         let (ms, name) = fraction_ms(rest)?;
         if second != self.second || name != self.name {
             self.known = self.whole_second(second, name);
@@ -237,8 +275,11 @@ impl Clock {
 
     fn whole_second(&self, second: &[u8], name: &[u8]) -> Option<EventTime> {
         let mut cursor = Cursor::new(second);
-        let date = cursor.iso_date()?;
-        cursor.any_of(b" T")?;
+        let date = if second.len() == CLF_SECOND_BYTES {
+            cursor.clf_date().filter(|_| cursor.any_of(b":").is_some())?
+        } else {
+            cursor.iso_date().filter(|_| cursor.any_of(b" T").is_some())?
+        };
         let local = date.to_datetime(cursor.time_of_day(false)?);
         with_zone(local, std::str::from_utf8(name).ok()?, &self.zone)
     }
@@ -246,6 +287,8 @@ impl Clock {
 
 /// Length of `2026-11-21 14:03:05`.
 const SECOND_BYTES: usize = 19;
+/// Length of `21/Nov/2026:14:03:05`.
+const CLF_SECOND_BYTES: usize = 20;
 
 /// Milliseconds of `.123456`, and the zone after it.
 fn fraction_ms(text: &[u8]) -> Option<(i64, &[u8])> {
@@ -394,12 +437,23 @@ mod tests {
             ("2026-11-21 14:03:05.123", Some("2026-11-21T06:03:05.123Z")),
             ("2026-11-21 14:03:05+08", Some("2026-11-21T06:03:05Z")),
             ("2026-13-21 14:03:05 WIB", None),
+            ("21/Nov/2026:14:03:05 +0700", Some("2026-11-21T07:03:05Z")),
+            ("21/Nov/2026:14:03:05 -0130", Some("2026-11-21T15:33:05Z")),
+            ("31/Feb/2026:14:03:05 +0700", None),
             ("1795244585.123456", Some("2026-11-21T07:03:05.123Z")),
             ("", None),
         ] {
             let expected = expected.map(|text| EventTime { ms: utc(text), estimated: false });
             assert_eq!(clock.read(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_times_of_web_servers_are_read() {
+        let asctime = Cursor::new(b"Nov  1 14:03:05.123456 2026").asctime().unwrap();
+        assert_eq!(asctime.to_string(), "2026-11-01T14:03:05.123456");
+        let slashed = Cursor::new(b"2026/11/21").slashed_date().unwrap();
+        assert_eq!(slashed.to_string(), "2026-11-21");
     }
 
     #[test]

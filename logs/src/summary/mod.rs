@@ -25,8 +25,8 @@ const SUBJECTS_MAX: usize = 500;
 const SORTS_MAX: usize = 2_000;
 /// Rules and steps told apart.
 const NAMES_MAX: usize = 500;
-/// Hours told apart; later ones are counted in the last (ten years have 87,660).
-const HOURS_MAX: usize = 100_000;
+/// Hours told apart, a leap year; further ones are counted in the last.
+const HOURS_MAX: usize = 8_784;
 const HOUR_MS: i64 = 3_600_000;
 
 /// From when, and before when, events are counted: UTC milliseconds.
@@ -194,6 +194,12 @@ impl Summary {
         if let Some(hour) = self.hour(ms) {
             hour.requests += 1;
             hour.request_errors += u64::from(request.status >= 500);
+            hour.visitors.add(request.visitor);
+        }
+        if let Some(group) = &request.failure {
+            // The application's own log may tell of it too: as a failure it counts among the requests.
+            *self.sort(ErrorSort { failed: false, ..ErrorSort::of(group) }) += 1;
+            self.errors.at(group.fingerprint, || ErrorTally::of(group.clone())).note(ms);
         }
         let route = &request.route;
         self.step(&route.step).add(request);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use pantau_sketch::durations::Sketch;
+use pantau_sketch::{distinct::Distinct, durations::Sketch};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Tally;
@@ -65,6 +65,7 @@ pub struct Hour {
     pub requests: u64,
     /// Requests answered with 500 and above.
     pub request_errors: u64,
+    pub visitors: Distinct,
 }
 
 impl Hour {
@@ -75,6 +76,7 @@ impl Hour {
         self.query_us = self.query_us.saturating_add(other.query_us);
         self.requests += other.requests;
         self.request_errors += other.request_errors;
+        self.visitors.merge(&other.visitors);
     }
 }
 
@@ -124,6 +126,12 @@ impl ErrorTally {
     /// What they have in common; `None` of those that are not told by kind.
     pub fn group(&self) -> Option<&ErrorGroup> {
         self.group.as_deref()
+    }
+
+    /// One occurrence of which no text is kept.
+    pub(super) fn note(&mut self, ms: Option<i64>) {
+        self.count += 1;
+        self.span = joined(self.span, ms.map(|ms| (ms, ms)));
     }
 
     pub(super) fn add(&mut self, error: ErrorEvent, ms: Option<i64>) {
