@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::parse::{Parser, play, postgres};
+use crate::parse::{Parser, log4j, play, postgres, tomcat};
 
 /// One format, as the file that reads it registers it.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ pub struct Layout {
 }
 
 /// All formats, the most particular first.
-pub const FORMATS: &[&Format] = &[&postgres::stderr::FORMAT, &play::FORMAT];
+pub const FORMATS: &[&Format] =
+    &[&postgres::stderr::FORMAT, &play::FORMAT, &tomcat::FORMAT, &log4j::FORMAT];
 
 impl Format {
     /// The format of a name.

@@ -9,9 +9,11 @@ use std::borrow::Cow;
 
 use crate::entry::{ActivityKind, EventTime, Severity};
 
-pub mod play;
+pub mod java;
 pub mod postgres;
 mod time;
+
+pub use java::{log4j, play, tomcat};
 
 /// So many bytes of an entry are kept; its further lines are counted, their text is cut.
 pub const ENTRY_BYTES_MAX: usize = 64 * 1024;

@@ -108,18 +108,32 @@ impl<'a> Cursor<'a> {
         date(year, month, self.number(2, 2)?)
     }
 
+    /// Whether `text` stood here.
+    pub fn literal(&mut self, text: &[u8]) -> bool {
+        let rest = self.rest.strip_prefix(text);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    /// `Nov`, `November`, `Agu`: the number of the month.
+    pub fn month_name(&mut self) -> Option<i8> {
+        let length = self.rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (name, rest) = self.rest.split_at_checked(length)?;
+        let short = name.get(..3)?;
+        let (_, month) =
+            MONTHS.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(short))?;
+        self.rest = rest;
+        Some(*month)
+    }
+
     /// `21 Nov 2026`.
     pub fn named_date(&mut self) -> Option<Date> {
         let day = self.number(1, 2)?;
         self.any_of(b" ")?;
-        let length = self.rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-        let (name, rest) = self.rest.split_at_checked(length)?;
-        let short = name.get(..3)?.to_ascii_lowercase();
-        let (_, month) = MONTHS.iter().find(|(known, _)| known.as_bytes() == short)?;
-        self.rest = rest;
+        let month = self.month_name()?;
         self.any_of(b". ")?;
         self.any_of(b" ");
-        date(self.number(4, 4)?, i32::from(*month), day)
+        date(self.number(4, 4)?, i32::from(month), day)
     }
 
     /// `211126`: day, month, year.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     entry::{OWN_SELECT, Severity},
-    parse::{ENTRY_BYTES_MAX, play, postgres},
+    parse::{ENTRY_BYTES_MAX, log4j, play, postgres, tomcat},
 };
 
 const POSTGRES: &str = include_str!("../parse/fixtures/postgresql.log");
@@ -376,6 +376,14 @@ fn logs_with(planted: &str) -> Vec<(&'static Format, String)> {
         (postgres(), format!("{head} ERROR:  {planted}\n")),
         (postgres(), format!("{head} WARNING:  a\n\t{planted}\n")),
         (&play::FORMAT, format!("ERROR ~ {planted}\n")),
+        (&log4j::FORMAT, format!("2026-11-21 14:03:05,123 ERROR [main] a.b.C - {planted}\n")),
+        (
+            &tomcat::FORMAT,
+            format!(
+                "21-Nov-2026 14:03:05.123 SEVERE [main] a.b.C.d {planted}\n\ta.b.CException: {planted}\n"
+            ),
+        ),
+        (&tomcat::FORMAT, format!("Nov 21, 2026 2:03:05 PM a.b.C d\nWARNING: {planted}\n")),
         (
             &play::FORMAT,
             format!(
