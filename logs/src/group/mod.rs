@@ -23,6 +23,8 @@ pub struct NamedError<'a> {
     sqlstate: &'a str,
     /// An HTTP 500 tells of it.
     is_internal_error: bool,
+    /// Fingerprint of the database error that caused it.
+    cause: Option<u64>,
     named: Named,
 }
 
@@ -34,7 +36,14 @@ pub fn database_error<'a>(severity: Severity, sqlstate: &'a str, message: &str) 
         template.truncate(stripped.len());
     }
     let named = Named { template, exceptions: String::new(), frames: String::new() };
-    NamedError { origin: Origin::Database, severity, sqlstate, is_internal_error: false, named }
+    NamedError {
+        origin: Origin::Database,
+        severity,
+        sqlstate,
+        is_internal_error: false,
+        cause: None,
+        named,
+    }
 }
 
 /// An application error, from its redacted block.
@@ -46,8 +55,17 @@ pub fn application_error(severity: Severity, block: &str) -> NamedError<'static>
         severity,
         sqlstate: "",
         is_internal_error: block.contains("(500)"),
+        cause: database_cause(block),
         named,
     }
+}
+
+/// Fingerprint of the database error that caused an application error, as the group of the database's own
+/// log has it: of what the server said inside an SQL exception of the redacted block. Pure: the two are
+/// matched by it without anything being kept.
+pub fn database_cause(block: &str) -> Option<u64> {
+    let (severity, message) = java::database_message(block)?;
+    Some(database_error(severity, "", &message).fingerprint(false))
 }
 
 impl NamedError<'_> {
@@ -60,7 +78,20 @@ impl NamedError<'_> {
         fingerprint::fingerprint(
             kind,
             &[severity, flag, self.sqlstate, exceptions, template, frames],
-        )
+        ) ^ self.cause.unwrap_or_default()
+    }
+
+    fn fingerprint(&self, failed: bool) -> u64 {
+        let Named { template, exceptions, frames } = &self.named;
+        let severity = severity_name(self.severity);
+        match self.origin {
+            Origin::Database => fingerprint::fingerprint(self.kind(), &[severity, template]),
+            Origin::Application => {
+                let flag = if failed { "failed" } else { "" };
+                let parts = [severity, flag, exceptions, template, frames];
+                fingerprint::fingerprint(self.kind(), &parts)
+            }
+        }
     }
 
     /// Its group.
@@ -71,22 +102,16 @@ impl NamedError<'_> {
             sqlstate: self.sqlstate,
             exceptions,
             message: template,
+            frames,
         };
         let (class, failed_process) = class::classify(facts);
-        let severity = severity_name(self.severity);
         let serious = self.severity >= Severity::Error;
-        let (failed_transaction, fingerprint) = match self.origin {
+        let failed_transaction = match self.origin {
             // Whatever the class: PostgreSQL ends the transaction (ERROR), the session or the server.
-            Origin::Database => {
-                (serious, fingerprint::fingerprint(self.kind(), &[severity, template]))
-            }
-            Origin::Application => {
-                let failed = serious && (failed_process || self.is_internal_error);
-                let flag = if failed { "failed" } else { "" };
-                let parts = [severity, flag, exceptions, template, frames];
-                (failed, fingerprint::fingerprint(self.kind(), &parts))
-            }
+            Origin::Database => serious,
+            Origin::Application => serious && (failed_process || self.is_internal_error),
         };
+        let fingerprint = self.fingerprint(failed_transaction);
         ErrorGroup {
             fingerprint,
             origin: self.origin,
@@ -94,6 +119,7 @@ impl NamedError<'_> {
             class,
             sqlstate: self.sqlstate.to_owned(),
             failed_transaction,
+            cause: self.cause,
             template: cut(self.named.template, ERROR_TEMPLATE_BYTES_MAX),
         }
     }
@@ -247,5 +273,21 @@ mod tests {
         assert!(database("", &long).template.len() <= ERROR_TEMPLATE_BYTES_MAX);
         assert!(application(&long).template.len() <= ERROR_TEMPLATE_BYTES_MAX);
         assert!(statement(&long).1.len() <= QUERY_TEMPLATE_BYTES_MAX);
+    }
+
+    #[test]
+    fn an_application_error_names_the_database_error_that_caused_it() {
+        let message = "duplicate key value violates unique constraint \"peserta_pkey\"";
+        let block = format!(
+            "gagal\njavax.persistence.PersistenceException: x\n\tat models.Peserta.simpan(Peserta.java:57)\n\
+             Caused by: org.postgresql.util.PSQLException: ERROR: {message}\n  Detail: Key (id)=(<value>) already exists.\n\t... 30 more"
+        );
+        let of_database = database("23505", message);
+        assert_eq!(application(&block).cause, Some(of_database.fingerprint));
+        assert_eq!(database_cause(&block), Some(of_database.fingerprint));
+        assert_eq!((of_database.cause, database_cause("gagal")), (None, None));
+        let position = "org.postgresql.util.PSQLException: ERROR: relation \"x\" does not exist\n  Position: 15";
+        let logged = database("42P01", "relation \"x\" does not exist at character 15");
+        assert_eq!(database_cause(position), Some(logged.fingerprint));
     }
 }

@@ -335,6 +335,7 @@ fn error(n: usize) -> Arc<ErrorGroup> {
              sesuai jadwal"
         ),
         failed_transaction: false,
+        cause: None,
     })
 }
 
