@@ -22,7 +22,7 @@ use pantau_agent::{
 };
 use pantau_logs::{
     format::{Format, Layout},
-    parse::{Line, play, postgres},
+    parse::{Line, log4j, play, postgres, tomcat},
     understand::LogStream,
 };
 use tokio::sync::mpsc;
@@ -71,14 +71,16 @@ fn kind_of(name: &str) -> Result<Kind> {
     Ok(match name {
         "play" => Kind::Play,
         "play-errors" => Kind::PlayErrors,
+        "log4j" => Kind::Log4j,
+        "tomcat" => Kind::Tomcat,
         "postgres" => Kind::PostgresStderr,
-        _ => bail!("{name:?} is no kind of log: play, play-errors, postgres"),
+        _ => bail!("{name:?} is no kind of log: play, play-errors, log4j, tomcat, postgres"),
     })
 }
 
 fn measure_all() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    for name in ["play", "play-errors", "postgres"] {
+    for name in ["play", "play-errors", "log4j", "tomcat", "postgres"] {
         let path = folder.path().join(name);
         write(kind_of(name)?, MB_DEFAULT, &path)?;
         measure(kind_of(name)?, &path)?;
@@ -176,6 +178,8 @@ fn close(window: &mut Window, sum: &mut Sum) {
 fn format(kind: Kind) -> &'static Format {
     match kind {
         Kind::Play | Kind::PlayErrors => &play::FORMAT,
+        Kind::Log4j => &log4j::FORMAT,
+        Kind::Tomcat => &tomcat::FORMAT,
         Kind::PostgresStderr => &postgres::stderr::FORMAT,
     }
 }
