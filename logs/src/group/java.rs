@@ -1,7 +1,9 @@
 //! Finds in a redacted block what names a Java error: its exception, its root cause, and where in the
 //! application's own code it happened.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::entry::Severity;
 
@@ -54,6 +56,10 @@ const FIELDS: &[&str] = &[
     "Posisi:",
     "Lokasi:",
 ];
+
+/// Exceptions that tell what a database said.
+static SQL_EXCEPTIONS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| [Finder::new("SQLException"), Finder::new("BatchUpdateException")]);
 
 /// What `BatchUpdateException` adds to the message of its cause.
 const BATCH: &str = "Call getNextException to see other errors in the batch.";
@@ -241,9 +247,7 @@ fn innermost<'a>(class: &'a str, message: &'a str) -> (&'a str, &'a str) {
 /// the database's own log has it. The innermost exception that bears one goes.
 pub fn database_message(block: &str) -> Option<(Severity, String)> {
     let mut found = None;
-    for at in memmem::find_iter(block.as_bytes(), b"SQLException")
-        .chain(memmem::find_iter(block.as_bytes(), b"BatchUpdateException"))
-    {
+    for at in SQL_EXCEPTIONS.iter().flat_map(|finder| finder.find_iter(block.as_bytes())) {
         let rest = block.get(at..).unwrap_or_default();
         let line = rest.lines().next().unwrap_or_default();
         let told = SEVERITIES

@@ -119,9 +119,10 @@ impl<'a> Cursor<'a> {
     pub fn month_name(&mut self) -> Option<i8> {
         let length = self.rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
         let (name, rest) = self.rest.split_at_checked(length)?;
-        let short = name.get(..3)?;
-        let (_, month) =
-            MONTHS.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(short))?;
+        let short: [u8; 3] = name.get(..3)?.try_into().ok()?;
+        let short = short.map(|byte| byte.to_ascii_lowercase());
+        let is_short = |known: &str| known.as_bytes().first_chunk() == Some(&short);
+        let (_, month) = MONTHS.iter().find(|(known, _)| is_short(known))?;
         self.rest = rest;
         Some(*month)
     }

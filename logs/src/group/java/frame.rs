@@ -44,7 +44,10 @@ pub fn named(place: &str) -> Option<Cow<'_, str>> {
 
 /// Whether a frame is the application's own.
 pub fn is_own(frame: &str) -> bool {
-    !FOREIGN_PACKAGES.iter().any(|package| frame.starts_with(package))
+    // The first letter spares most comparisons.
+    let first = frame.as_bytes().first();
+    let is_of = |package: &&&str| package.as_bytes().first() == first;
+    !FOREIGN_PACKAGES.iter().filter(is_of).any(|package| frame.starts_with(package))
 }
 
 /// `app//class.method`, `java.base@21/class.method`; but the number after the slash of a hidden class

@@ -1,7 +1,7 @@
 //! A conversion pattern of log4j or logback, compiled into a matcher of headers.
 
 use jiff::tz::TimeZone;
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::{
     super::time::Cursor,
@@ -199,6 +199,11 @@ fn add_conversion<'a>(pieces: &mut Vec<Piece>, text: &'a str, depth: usize) -> O
     Some(rest)
 }
 
+/// Whether a text begins with another; the first byte spares most comparisons.
+fn begins(text: &[u8], with: &[u8]) -> bool {
+    text.first() == with.first() && text.starts_with(with) || with.is_empty()
+}
+
 /// `-20.30`.
 fn width(text: &str) -> (Width, &str) {
     let is_part = |c: char| c.is_ascii_digit() || c == '-' || c == '.';
@@ -277,9 +282,7 @@ impl<'a> Fitting<'a> {
         }
         let Some((piece, rest)) = pieces.split_first() else { return true };
         match piece {
-            Piece::Literal(text) => {
-                self.from(at).starts_with(text) && self.fits(rest, at + text.len())
-            }
+            Piece::Literal(text) => begins(self.from(at), text) && self.fits(rest, at + text.len()),
             Piece::Colour => {
                 let text = self.from(at);
                 self.fits(rest, at + text.len() - without_colour(text).len())
@@ -301,7 +304,7 @@ impl<'a> Fitting<'a> {
                 self.padding(rest, self.line.len() - cursor.rest().len(), padded)
             }
             What::Level(levels) => {
-                let known = levels.iter().find(|(word, _)| text.starts_with(word));
+                let known = levels.iter().find(|(word, _)| begins(text, word));
                 let Some((word, level)) = known else { return false };
                 self.level = *level;
                 self.padding(rest, at + word.len(), padded)
@@ -330,10 +333,11 @@ impl<'a> Fitting<'a> {
         let mut length = 0;
         while length <= most && self.steps <= STEPS_MAX {
             // Only where the next literal may begin is there something to try.
-            if let (false, Some(Piece::Literal(next))) = (padded, rest.first()) {
+            if let Some(Piece::Literal(next)) = rest.first() {
                 let Some(next) = next.first() else { return false };
                 let ahead = text.get(length..).unwrap_or_default();
-                let Some(found) = memchr(*next, ahead) else { return false };
+                let found = if padded { memchr2(*next, b' ', ahead) } else { memchr(*next, ahead) };
+                let Some(found) = found else { return false };
                 length += found;
                 if length > most {
                     return false;

@@ -43,6 +43,8 @@ impl Headers for Tomcat {
         let word = rest.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
         let (word, after) = rest.split_at_checked(word)?;
         match named(JUL, word) {
+            // What nobody reads need not be found.
+            Some(Err(rule)) => Some(Header { stamp, level: Some(Err(rule)), message: after }),
             Some(level) => Some(Header { stamp, level: Some(level), message: message(after) }),
             None if is_place(rest) => Some(Header { stamp, level: None, message: b"" }),
             None => None,
