@@ -161,7 +161,7 @@ fn log4j(n: u64, out: &mut Vec<u8>) -> io::Result<()> {
     let at = time(n, '.');
     let head = |level| format!("{at} {level:>5} 812 --- [nio-8080-exec-{}]", n % 40);
     match n % ERROR_EVERY {
-        0 if n % 3 == 0 => {
+        0 if n.is_multiple_of(3) => {
             writeln!(
                 out,
                 "{} id.go.contoh.PenawaranService           : penawaran {n} gagal disimpan\njava.lang.IllegalStateException: tahap {} sudah selesai",
@@ -194,7 +194,7 @@ fn tomcat(n: u64, out: &mut Vec<u8>) -> io::Result<()> {
     let at = time(n, '.');
     let at = at.strip_prefix("2026-11-21").unwrap_or_default();
     let head = |level| format!("21-Nov-2026{at} {level} [http-nio-8080-exec-{}]", n % 40);
-    if n % ERROR_EVERY != 0 {
+    if !n.is_multiple_of(ERROR_EVERY) {
         return writeln!(
             out,
             "{} org.apache.catalina.core.ApplicationContext.log paket {n} dibuka dari halaman lelang, {} ms",

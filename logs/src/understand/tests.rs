@@ -191,6 +191,34 @@ fn the_play_fixture_is_understood_to_its_last_line() {
 }
 
 #[test]
+fn an_application_error_and_the_database_error_behind_it_are_matched_by_fingerprint() {
+    let of_database = read(postgres(), POSTGRES);
+    let of_application = read(&play::FORMAT, PLAY);
+    let causes: Vec<_> =
+        errors(&of_application).iter().filter_map(|error| error.group.cause).collect();
+    let duplicate = errors(&of_database)[0].group.fingerprint;
+    assert_eq!(causes, [duplicate]);
+    for message in [
+        "invalid input syntax for type integer: \"4711-x\"",
+        "value too long for type character varying(20)",
+        "could not obtain lock on row in relation \"lelang\"",
+        "insert or update on table \"peserta\" violates foreign key constraint \"fk_lelang\"",
+        "deadlock detected",
+    ] {
+        let logged =
+            read(postgres(), &format!("2026-11-21 14:03:05 WIB [812] ERROR:  {message}\n"));
+        let thrown = read(
+            &log4j::FORMAT,
+            &format!(
+                "2026-11-21 14:03:05,123 ERROR [main] a.b.C - gagal\norg.postgresql.util.PSQLException: ERROR: {message}\n  Detail: Key (nik)=(3201234567890123) already exists.\n\tat a.B.c(B.java:1)\n"
+            ),
+        );
+        let fingerprint = errors(&logged)[0].group.fingerprint;
+        assert_eq!(errors(&thrown)[0].group.cause, Some(fingerprint), "{message}");
+    }
+}
+
+#[test]
 fn nothing_personal_of_the_fixtures_leaves_the_server() {
     let mut seen = String::new();
     for (format, log) in [(postgres(), POSTGRES), (&play::FORMAT, PLAY)] {

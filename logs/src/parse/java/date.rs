@@ -31,6 +31,9 @@ const NAMED: &[(&str, &str)] = &[
     ("US_MONTH_DAY_YEAR4_TIME", "dd/MM/yyyy HH:mm:ss.SSS"),
 ];
 
+/// The layouts that most loggers are set to; a fraction may follow.
+const ISO: &[&str] = &["yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd'T'HH:mm:ss"];
+
 /// A compiled layout, and the zone it names.
 #[derive(Clone, Debug)]
 pub struct DateLayout {
@@ -51,6 +54,8 @@ enum Step {
     Word,
     Zone,
     Literal(Box<[u8]>),
+    /// `2026-11-21 14:03:05.123`, without a zone: read without a step for each part.
+    Iso,
     /// Any layout known at all: ISO 8601 differs between loggers, and what a property holds is not told.
     Any,
     /// Milliseconds since 1970, or seconds.
@@ -105,7 +110,8 @@ impl DateLayout {
             _ if text.contains('$') => vec![Step::Any],
             _ => {
                 let named = NAMED.iter().find(|(name, _)| *name == text);
-                steps(named.map_or(text, |(_, layout)| layout))
+                let layout = named.map_or(text, |(_, layout)| layout);
+                if is_iso(layout) { vec![Step::Iso] } else { steps(layout) }
             }
         };
         (steps.len() <= STEPS_MAX).then_some(DateLayout { steps, zone })
@@ -117,6 +123,7 @@ impl DateLayout {
         for step in &self.steps {
             match step {
                 Step::Any => return stamp::any(cursor),
+                Step::Iso => return iso(cursor),
                 Step::EpochMs => return stamp::epoch_ms(cursor),
                 Step::EpochSeconds => {
                     return stamp::moment(i64::from(cursor.number(9, 10)?).checked_mul(1_000)?);
@@ -159,7 +166,7 @@ impl<'a> Read<'a> {
                     }
                 })?;
             }
-            Step::Any | Step::EpochMs | Step::EpochSeconds => {}
+            Step::Iso | Step::Any | Step::EpochMs | Step::EpochSeconds => {}
         }
         Some(())
     }
@@ -199,6 +206,17 @@ impl<'a> Read<'a> {
     fn date(&self) -> Option<Option<Date>> {
         Some(date(self.year?, self.month?, self.day?))
     }
+}
+
+fn is_iso(layout: &str) -> bool {
+    let bare = layout.strip_suffix(",SSS").or_else(|| layout.strip_suffix(".SSS"));
+    ISO.contains(&bare.unwrap_or(layout))
+}
+
+fn iso(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    let date = cursor.iso_date()?;
+    cursor.any_of(b" T")?;
+    Some(Stamp::Local(date.to_datetime(cursor.time_of_day(true)?)))
 }
 
 /// logback takes the zone after a comma: `%d{yyyy-MM-dd HH:mm:ss, Asia/Jakarta}`.
