@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 /// Packages that are not the application's own: their frames say how, not where.
 #[rustfmt::skip]
@@ -72,13 +72,11 @@ fn whole(place: &str) -> Option<Cow<'_, str>> {
 
 /// What is numbered anew with each build or start is dropped: `lambda$view$3`, `Proxy12`, `Script1`.
 fn without_generated(place: &str) -> Cow<'_, str> {
-    // Hardly any place has one of these letters: the search for words is spared.
-    if memchr3(b'$', b'G', b'T', place.as_bytes()).is_none() && !place.starts_with("Script") {
-        return Cow::Borrowed(place);
-    }
-    let is_generated = place.contains('$')
-        || ["Generated", "Template_", "Script"].iter().any(|word| place.contains(word));
-    if !is_generated {
+    let is_script = place.starts_with("Template_") || place.starts_with("Script");
+    // Hardly any place has either letter: the search for the word is spared.
+    let marked = memchr2(b'$', b'G', place.as_bytes()).is_some()
+        && (place.contains('$') || place.contains("Generated"));
+    if !marked && !is_script {
         return Cow::Borrowed(place);
     }
     let (class, method) = place.rsplit_once('.').unwrap_or((place, ""));
