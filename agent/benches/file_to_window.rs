@@ -22,7 +22,7 @@ use pantau_agent::{
 };
 use pantau_logs::{
     format::{Format, Layout},
-    parse::{Line, journal, json_lines, plain, play, postgres, syslog},
+    parse::{Line, journal, json_lines, log4j, plain, play, postgres, syslog, tomcat},
     understand::LogStream,
 };
 use tokio::sync::mpsc;
@@ -71,20 +71,22 @@ fn kind_of(name: &str) -> Result<Kind> {
     Ok(match name {
         "play" => Kind::Play,
         "play-errors" => Kind::PlayErrors,
+        "log4j" => Kind::Log4j,
+        "tomcat" => Kind::Tomcat,
         "postgres" => Kind::PostgresStderr,
         "json" => Kind::Json,
         "syslog" => Kind::Syslog,
         "journal" => Kind::Journal,
         "plain" => Kind::Plain,
         _ => bail!(
-            "{name:?} is no kind of log: play, play-errors, postgres, json, syslog, journal, plain"
+            "{name:?} is no kind of log: play, play-errors, log4j, tomcat, postgres, json, syslog, journal, plain"
         ),
     })
 }
 
 fn measure_all() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    for name in ["play", "play-errors", "postgres"] {
+    for name in ["play", "play-errors", "log4j", "tomcat", "postgres"] {
         let path = folder.path().join(name);
         write(kind_of(name)?, MB_DEFAULT, &path)?;
         measure(kind_of(name)?, &path)?;
@@ -182,6 +184,8 @@ fn close(window: &mut Window, sum: &mut Sum) {
 fn format(kind: Kind) -> &'static Format {
     match kind {
         Kind::Play | Kind::PlayErrors => &play::FORMAT,
+        Kind::Log4j => &log4j::FORMAT,
+        Kind::Tomcat => &tomcat::FORMAT,
         Kind::PostgresStderr => &postgres::stderr::FORMAT,
         Kind::Json => &json_lines::FORMAT,
         Kind::Syslog => &syslog::FORMAT,

@@ -435,6 +435,7 @@ pub(crate) mod samples {
             sqlstate: String::new(),
             template: format!("error {fingerprint}"),
             failed_transaction: true,
+            cause: None,
         })
     }
 

@@ -191,6 +191,8 @@ pub struct ErrorGroup {
     pub template: String,
     /// One occurrence is one failed transaction or process.
     pub failed_transaction: bool,
+    /// Fingerprint of the database error that caused it, as its own log names it.
+    pub cause: Option<u64>,
 }
 
 /// Where an error comes from.

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use crate::parse::{
     Parser,
     http::{access, apache_error, modsecurity, nginx_error},
-    journal, json_lines, pgbouncer, plain, play, postgres, syslog,
+    journal, json_lines, log4j, pgbouncer, plain, play, postgres, syslog, tomcat,
 };
 
 /// One format, as the file that reads it registers it.
@@ -60,6 +60,8 @@ pub const FORMATS: &[&Format] = &[
     &modsecurity::FORMAT,
     &access::FORMAT,
     &play::FORMAT,
+    &tomcat::FORMAT,
+    &log4j::FORMAT,
     &journal::FORMAT,
     &syslog::FORMAT,
     &json_lines::FORMAT,

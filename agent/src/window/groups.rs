@@ -142,6 +142,7 @@ fn other_errors(group: &ErrorGroup) -> ErrorGroup {
         sqlstate: String::new(),
         template: OTHERS.to_owned(),
         failed_transaction: group.failed_transaction,
+        cause: None,
     }
 }
 

@@ -247,7 +247,7 @@ pub struct Labels {
     /// Machine words for why (of states and of losses), and what people read.
     pub reasons: [(&'static str, &'static str); 36],
     /// Classes of errors, and what people read.
-    pub classes: [(&'static str, &'static str); 62],
+    pub classes: [(&'static str, &'static str); 68],
 }
 
 impl Labels {
@@ -373,7 +373,10 @@ mod tests {
 
     #[test]
     fn every_class_of_the_agents_table_has_words() {
-        let table = include_str!("../../../logs/src/group/class.rs");
+        let table = concat!(
+            include_str!("../../../logs/src/group/class.rs"),
+            include_str!("../../../logs/src/group/class/application.rs"),
+        );
         let names: Vec<_> = table
             .split('"')
             .filter(|text| {

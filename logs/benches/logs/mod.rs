@@ -15,6 +15,11 @@ pub enum Kind {
     Play,
     /// The same application in trouble: errors only.
     PlayErrors,
+    /// An application on logback in Spring Boot's layout; one entry in twenty is an error, a third with a
+    /// trace.
+    Log4j,
+    /// Tomcat on one line; one entry in twenty is an error with a trace.
+    Tomcat,
     /// PostgreSQL's stderr with durations of all statements; one entry in twenty is an error.
     PostgresStderr,
     /// JSON lines of logback; one in twenty is an error with a trace.
@@ -40,6 +45,8 @@ pub fn write(kind: Kind, bytes: usize, out: &mut impl Write) -> io::Result<()> {
             Kind::Play if n % ERROR_EVERY != 0 => play_info(n, &mut entry)?,
             Kind::Play => play_error(n, n / ERROR_EVERY, &mut entry)?,
             Kind::PlayErrors => play_error(n, n, &mut entry)?,
+            Kind::Log4j => log4j(n, &mut entry)?,
+            Kind::Tomcat => tomcat(n, &mut entry)?,
             Kind::PostgresStderr if n % ERROR_EVERY != 0 => postgres_duration(n, &mut entry)?,
             Kind::PostgresStderr => postgres_error(n, &mut entry)?,
             Kind::Json => general::json(n, &mut entry)?,
@@ -162,6 +169,59 @@ fn play_error(n: u64, which: u64, out: &mut Vec<u8>) -> io::Result<()> {
             Ok(())
         }
     }
+}
+
+fn log4j(n: u64, out: &mut Vec<u8>) -> io::Result<()> {
+    let at = time(n, '.');
+    let head = |level| format!("{at} {level:>5} 812 --- [nio-8080-exec-{}]", n % 40);
+    match n % ERROR_EVERY {
+        0 if n.is_multiple_of(3) => {
+            writeln!(
+                out,
+                "{} id.go.contoh.PenawaranService           : penawaran {n} gagal disimpan\njava.lang.IllegalStateException: tahap {} sudah selesai",
+                head("ERROR"),
+                n % 9
+            )?;
+            frames("org.springframework.web.servlet.FrameworkServlet.service", 20, out)?;
+            writeln!(out, "\tat id.go.contoh.PenawaranService.simpan(PenawaranService.java:57)")
+        }
+        0 => writeln!(
+            out,
+            "{} id.go.contoh.SurelService               : gagal mengirim surel ke rekanan{n}@contoh.co.id",
+            head("ERROR")
+        ),
+        1..=9 => writeln!(
+            out,
+            "{} id.go.contoh.LelangController           : paket {n} dibuka dari halaman lelang, {} ms",
+            head("INFO"),
+            n % 90
+        ),
+        _ => writeln!(
+            out,
+            "{} o.h.SQL                                 : select * from lelang where lls_id = {n}",
+            head("DEBUG")
+        ),
+    }
+}
+
+fn tomcat(n: u64, out: &mut Vec<u8>) -> io::Result<()> {
+    let at = time(n, '.');
+    let at = at.strip_prefix("2026-11-21").unwrap_or_default();
+    let head = |level| format!("21-Nov-2026{at} {level} [http-nio-8080-exec-{}]", n % 40);
+    if !n.is_multiple_of(ERROR_EVERY) {
+        return writeln!(
+            out,
+            "{} org.apache.catalina.core.ApplicationContext.log paket {n} dibuka dari halaman lelang, {} ms",
+            head("INFO"),
+            n % 90
+        );
+    }
+    writeln!(
+        out,
+        "{} org.apache.catalina.core.StandardWrapperValve.invoke Servlet.service() for servlet [lelang] threw exception\n\tjava.lang.NullPointerException: paket {n}",
+        head("SEVERE")
+    )?;
+    frames("org.apache.catalina.core.ApplicationFilterChain.internalDoFilter", 20, out)
 }
 
 fn play_block(

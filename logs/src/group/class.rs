@@ -3,6 +3,10 @@
 
 use crate::entry::{Origin, Severity};
 
+mod application;
+
+use application::{CENTRAL_NAMES, CENTRAL_SYSTEM, TOWARDS_OTHERS};
+
 /// What is known of an error when it is classified.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -14,6 +18,8 @@ pub struct Facts<'a> {
     pub exceptions: &'a str,
     /// The template of its message.
     pub message: &'a str,
+    /// The application's own frames, or empty.
+    pub frames: &'a str,
 }
 
 /// One row.
@@ -28,6 +34,9 @@ struct Class {
     /// Parts of messages, lower case. SPSE's own are Indonesian; "irim" is what "kirim", "mengirim" and
     /// "terkirim" have in common.
     messages: &'static [&'static str],
+    /// Exceptions and messages of errors that are of it.
+    #[cfg(test)]
+    samples: &'static [(&'static str, &'static str)],
 }
 
 const fn class(
@@ -37,7 +46,15 @@ const fn class(
     exceptions: &'static [&'static str],
     messages: &'static [&'static str],
 ) -> Class {
-    Class { name, failed_process, sqlstates, exceptions, messages }
+    Class {
+        name,
+        failed_process,
+        sqlstates,
+        exceptions,
+        messages,
+        #[cfg(test)]
+        samples: &[],
+    }
 }
 
 #[rustfmt::skip]
@@ -77,22 +94,6 @@ const CLASSES: &[Class] = &[
     class("database.syntax", true, &["42601"], &[], &["syntax error at"]),
     class("database.statement", true, &["42"], &["SQLGrammarException"], &["operator does not exist", "column reference", "must appear in the group by clause"]),
     class("database.invalid_value", true, &["22"], &[], &["invalid input syntax", "value too long for type", "out of range", "division by zero", "invalid byte sequence", "invalid input value"]),
-
-    class("application.disk_full", true, &[], &[], &["no space left on device", "disk quota exceeded", "disk penuh", "disk sudah penuh", "ruang disk", "ruang penyimpanan", "penyimpanan penuh", "tidak ada ruang", "tak ada ruang"]),
-    class("application.out_of_memory", true, &[], &["OutOfMemoryError"], &["java heap space", "gc overhead limit", "unable to create new native thread", "kehabisan memori", "memori habis", "memori tidak cukup", "memori tidak mencukupi"]),
-    class("application.pool_exhausted", true, &[], &["PoolInitializationException"], &["connection is not available, request timed out", "cannot get a connection, pool", "checkout a connection has timed out", "attempt to checkout", "kehabisan koneksi", "koneksi habis", "koneksi database habis", "koneksi basis data habis", "pool koneksi"]),
-    class("application.decrypt", true, &[], &["BadPaddingException", "IllegalBlockSizeException", "AEADBadTagException", "javax.crypto"], &["dekrip", "decrypt", "gagal membuka penawaran", "gagal membuka dokumen penawaran", "gagal membuka file penawaran", "given final block not properly padded"]),
-    class("application.tls", true, &[], &["SSLHandshakeException", "SSLException", "CertificateExpiredException", "CertPathValidatorException", "SSLPeerUnverifiedException"], &["pkix path", "certificate expired", "certificate has expired", "ssl_do_handshake() failed", "ssl handshake", "ssl library error", "cannot load certificate", "handshake_failure", "sertifikat ssl", "sertifikat tls", "sertifikat server", "sertifikat kedaluwarsa", "sertifikat kedaluarsa", "sertifikat kadaluwarsa", "sertifikat kadaluarsa", "sertifikat telah kedaluwarsa", "sertifikat telah kadaluarsa"]),
-    class("application.mail", true, &[], &["MailException", "EmailException", "MessagingException", "SMTPAddressFailedException", "MailConnectException"], &["smtp", "mail server", "server mail", "server email", "server surel", "send mail", "send email", "send e-mail", "sending mail", "sending email", "sending e-mail", "mail send failed", "sending the received email failed", "irim mail", "irim email", "irim e-mail", "irim surel", "irim ke <email>", "iriman mail", "iriman email", "iriman e-mail", "iriman surel", "mail gagal", "surel gagal", "mail tidak terkirim", "surel tidak terkirim"]),
-    class("application.upload", true, &[], &["FileUploadException", "SizeLimitExceededException", "FileSizeLimitExceededException", "MultipartException", "MalformedStreamException"], &["upload", "unggah", "stream ended unexpectedly", "maximum permitted size", "berkas terlalu besar", "file terlalu besar", "ukuran berkas", "ukuran file", "berkas rusak", "file rusak", "client intended to send too large body", "is larger than the configured limit"]),
-    class("application.timeout", true, &[], &["SocketTimeoutException", "TimeoutException", "ConnectTimeoutException"], &["timed out", "timeout", "waktu tunggu", "waktu koneksi habis", "tidak ada respon", "tidak merespon"]),
-    class("application.connection", true, &[], &["ConnectException", "UnknownHostException", "NoRouteToHostException", "SocketException", "NoHttpResponseException"], &["connection refused", "connection reset", "broken pipe", "koneksi ditolak", "koneksi terputus", "koneksi gagal", "gagal koneksi", "gagal terhubung", "gagal menghubungi", "tidak dapat terhubung", "tidak dapat menghubungi", "tidak bisa terhubung"]),
-    class("application.login", false, &[], &["AuthenticationException", "LoginException", "FailedLoginException"], &["login gagal", "gagal login", "login failed", "authentication failed", "invalid password", "sandi salah", "sandi tidak", "password salah", "salah password", "gagal masuk", "autentikasi gagal", "otentikasi gagal", "gagal autentikasi", "gagal otentikasi"]),
-    class("application.configuration", true, &[], &["ConfigurationException", "ClassNotFoundException", "NoClassDefFoundError", "NoSuchMethodError", "UnexpectedException$Configuration"], &["address already in use"]),
-    class("application.template", true, &[], &["TemplateExecutionException", "TemplateNotFoundException", "TemplateCompilationException"], &["execution error occured in template", "template not found"]),
-    class("application.file", true, &[], &["FileNotFoundException", "NoSuchFileException", "AccessDeniedException"], &["no such file or directory", "permission denied"]),
-    class("application.database", true, &[], &["org.postgresql", "java.sql", "org.hibernate", "javax.persistence", "jakarta.persistence", "com.zaxxer"], &[]),
-    class("application.bug", true, &[], &["NullPointerException", "IndexOutOfBoundsException", "ClassCastException", "IllegalArgumentException", "IllegalStateException", "NumberFormatException", "ArithmeticException", "NoSuchElementException", "ConcurrentModificationException", "UnsupportedOperationException", "StackOverflowError", "DateTimeParseException", "ParseException"], &["execution exception", "oops:"]),
 
     // Messages of the system (`parse/system/rules.rs`), each behind its program.
     class("system.oom", false, &[], &[], &["kernel: out of memory", "kernel: memory cgroup out of memory"]),
@@ -145,7 +146,7 @@ pub fn classify(facts: Facts<'_>) -> (&'static str, bool) {
         let own = facts.origin == Origin::Application || class.name.starts_with("database.");
         own && contains_any(&message, class.messages)
     };
-    let rows = || CLASSES.iter();
+    let rows = || CLASSES.iter().chain(application::CLASSES);
     // What the database said inside an exception tells more than the driver's exception class.
     let of_database = |class: &&Class| class.name.starts_with("database.") && by_message(class);
     // Rows of the system begin with a program and are more particular than any that only knows words.
@@ -158,11 +159,23 @@ pub fn classify(facts: Facts<'_>) -> (&'static str, bool) {
         .or_else(|| rows().find(by_exception))
         .or_else(|| rows().filter(|_| facts.origin == Origin::Application).find(of_system))
         .or_else(|| rows().find(by_message));
-    match (found, facts.origin) {
+    let (name, failed_process) = match (found, facts.origin) {
         (Some(class), _) => (class.name, class.failed_process),
         (None, Origin::Database) => ("database.other", true),
         (None, Origin::Application) => ("application.other", false),
-    }
+    };
+    let is_central = TOWARDS_OTHERS.contains(&name)
+        && (names_central_system(&message) || names_central_system(&facts.frames.to_lowercase()));
+    if is_central { (CENTRAL_SYSTEM, true) } else { (name, failed_process) }
+}
+
+/// Whether a word of a text begins with the name of a central system.
+fn names_central_system(text: &str) -> bool {
+    let begins_word = |at: usize| {
+        let before = text.as_bytes().get(at.wrapping_sub(1));
+        !before.is_some_and(u8::is_ascii_alphanumeric)
+    };
+    CENTRAL_NAMES.iter().any(|name| text.match_indices(name).any(|(at, _)| begins_word(at)))
 }
 
 /// Whether the message may be PostgreSQL's own.
@@ -183,21 +196,54 @@ mod tests {
     use super::*;
 
     fn database(sqlstate: &str, message: &str) -> &'static str {
-        classify(Facts { origin: Origin::Database, sqlstate, exceptions: "", message }).0
+        classify(Facts { origin: Origin::Database, sqlstate, exceptions: "", message, frames: "" })
+            .0
     }
 
     fn application(exceptions: &str, message: &str) -> (&'static str, bool) {
-        classify(Facts { origin: Origin::Application, sqlstate: "", exceptions, message })
+        let (origin, sqlstate, frames) = (Origin::Application, "", "");
+        classify(Facts { origin, sqlstate, exceptions, message, frames })
+    }
+
+    fn rows() -> impl Iterator<Item = &'static Class> {
+        CLASSES.iter().chain(application::CLASSES)
     }
 
     #[test]
-    fn names_are_unique_and_patterns_can_match() {
-        let mut names: Vec<_> = CLASSES.iter().map(|class| class.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), CLASSES.len());
-        let messages = CLASSES.iter().flat_map(|class| class.messages);
-        assert!(messages.clone().all(|message| *message == message.to_lowercase()));
+    fn a_row_of_the_same_name_says_the_same_and_patterns_can_match() {
+        for row in rows() {
+            let mut same = rows().filter(|other| other.name == row.name);
+            assert!(same.all(|other| other.failed_process == row.failed_process));
+            assert!(row.messages.iter().all(|message| *message == message.to_lowercase()));
+        }
+    }
+
+    #[test]
+    fn every_sample_of_an_application_error_has_the_class_of_its_row() {
+        for row in application::CLASSES {
+            assert!(!row.samples.is_empty(), "{}", row.name);
+            for (exceptions, message) in row.samples {
+                let expected = (row.name, row.failed_process);
+                assert_eq!(application(exceptions, message), expected, "{exceptions} {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_fails_on_the_way_to_a_central_system_is_of_its_class() {
+        for (exceptions, message, class) in [
+            ("java.lang.NullPointerException", "x at services.AdpClient.kirim", "application.bug"),
+            ("", "Gagal mengirim surel tentang ADP", "application.mail"),
+            ("java.net.SocketTimeoutException", "tadpole", "application.timeout"),
+            ("java.net.SocketTimeoutException", "host=adp.contoh.go.id", CENTRAL_SYSTEM),
+        ] {
+            assert_eq!(application(exceptions, message).0, class, "{exceptions} {message}");
+        }
+        let frames = "utils.Http.kirim\nservices.AdpClient.kirim";
+        let exceptions = "java.net.SocketTimeoutException";
+        let origin = Origin::Application;
+        let facts = Facts { origin, sqlstate: "", exceptions, message: "x", frames };
+        assert_eq!(classify(facts).0, CENTRAL_SYSTEM);
     }
 
     #[test]
@@ -264,35 +310,6 @@ mod tests {
             ("tidak dapat menerima data dari klien : x", "database.connection"),
         ] {
             assert_eq!(database("", message), class, "{message}");
-        }
-    }
-
-    #[test]
-    fn spses_own_words_have_the_class_of_their_english_ones() {
-        for (message, class) in [
-            ("Gagal mengirim surel ke <email>", "application.mail"),
-            ("gagal mengirim email notifikasi", "application.mail"),
-            ("Pengiriman e-mail undangan gagal", "application.mail"),
-            ("Gagal mengirim ke <email>", "application.mail"),
-            ("Could not connect to SMTP host: mail.contoh.go.id", "application.mail"),
-            ("Mail send failed", "application.mail"),
-            ("Gagal menyimpan dokumen: disk penuh", "application.disk_full"),
-            ("Ruang penyimpanan tidak mencukupi", "application.disk_full"),
-            ("Server kehabisan memori", "application.out_of_memory"),
-            ("Koneksi database habis", "application.pool_exhausted"),
-            ("Waktu tunggu ke ADP terlampaui", "application.timeout"),
-            ("Layanan INAPROC tidak merespon", "application.timeout"),
-            ("Gagal terhubung ke server INAPROC", "application.connection"),
-            ("Sertifikat SSL tidak dikenal", "application.tls"),
-            ("sertifikat telah kedaluwarsa", "application.tls"),
-            ("Gagal mengunggah dokumen", "application.upload"),
-            ("Ukuran file melebihi batas", "application.upload"),
-            ("Gagal mendekrip dokumen penawaran", "application.decrypt"),
-            ("Gagal membuka dokumen penawaran <n>", "application.decrypt"),
-            ("Kata sandi salah", "application.login"),
-            ("Autentikasi gagal untuk pengguna", "application.login"),
-        ] {
-            assert_eq!(application("", message).0, class, "{message}");
         }
     }
 

@@ -1,41 +1,13 @@
 //! Finds in a redacted block what names a Java error: its exception, its root cause, and where in the
 //! application's own code it happened.
 
-use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use memchr::{memchr, memchr2, memrchr};
+use memchr::memmem::Finder;
 
-/// Packages that are not the application's own: their frames say how, not where.
-const FOREIGN_PACKAGES: &[&str] = &[
-    "antlr.",
-    "ch.qos.",
-    "com.google.",
-    "com.mchange.",
-    "com.sun.",
-    "com.zaxxer.",
-    "freemarker.",
-    "groovy.",
-    "io.netty.",
-    "jakarta.",
-    "java.",
-    "javassist.",
-    "javax.",
-    "jdk.",
-    "net.sf.",
-    "okhttp3.",
-    "org.apache.",
-    "org.codehaus.",
-    "org.eclipse.",
-    "org.hibernate.",
-    "org.jboss.",
-    "org.postgresql.",
-    "org.slf4j.",
-    "org.springframework.",
-    "play.",
-    "scala.",
-    "sun.",
-    "Invocation.",
-];
+use crate::entry::Severity;
+
+mod frame;
 
 /// Frames that take part in the fingerprint: enough to tell two ways to one helper apart, few enough
 /// that a change far from the error does not rename it.
@@ -44,6 +16,54 @@ const FRAMES_MAX: usize = 5;
 /// The message of the root cause takes part up to here.
 const MESSAGE_BYTES_MAX: usize = 300;
 
+/// Exceptions of a chain; deeper ones are told by none.
+const LINKS_MAX: usize = 64;
+
+/// Exceptions told in the message of another, one within the other.
+const WRAPPED_MAX: usize = 8;
+
+/// Lines of a database's message inside an exception.
+const DATABASE_LINES_MAX: usize = 20;
+
+/// How names of throwables end.
+const THROWABLES: &[&str] = &["Exception", "Error", "Throwable", "Failure"];
+
+/// How Spring tells the cause in the message.
+const NESTED: &str = "; nested exception is ";
+
+/// How pgjdbc begins a server's message: its severity, in the server's language.
+const SEVERITIES: &[(&str, Severity)] = &[
+    ("ERROR: ", Severity::Error),
+    ("GALAT: ", Severity::Error),
+    ("KESALAHAN: ", Severity::Error),
+    ("FATAL: ", Severity::Fatal),
+    ("PANIC: ", Severity::Panic),
+    ("PANIK: ", Severity::Panic),
+];
+
+/// What pgjdbc adds to a server's message, a line each (`ServerErrorMessage.toString`), in its language.
+const FIELDS: &[&str] = &[
+    "Detail:",
+    "Hint:",
+    "Position:",
+    "Where:",
+    "Internal Query:",
+    "Internal Position:",
+    "Location:",
+    "Server SQLState:",
+    "Rincian:",
+    "Petunjuk:",
+    "Posisi:",
+    "Lokasi:",
+];
+
+/// Exceptions that tell what a database said.
+static SQL_EXCEPTIONS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| [Finder::new("SQLException"), Finder::new("BatchUpdateException")]);
+
+/// What `BatchUpdateException` adds to the message of its cause.
+const BATCH: &str = "Call getNextException to see other errors in the batch.";
+
 /// What names a Java error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
@@ -51,13 +71,14 @@ pub struct Trace {
     pub exception: String,
     /// Class of the innermost cause; the same as `exception` where there is no cause.
     pub root: String,
-    /// First line of the root cause's message.
+    /// First line of the root cause's message that says something.
     pub message: String,
     /// `class.method` of the application's own frames, innermost first, without line numbers.
     pub frames: Vec<String>,
 }
 
 /// An exception of the chain, with its own frames.
+#[derive(Clone, Debug, Default)]
 struct Link<'a> {
     class: &'a str,
     message: &'a str,
@@ -65,159 +86,202 @@ struct Link<'a> {
     has_frames: bool,
 }
 
+/// Exceptions from the outermost to the innermost.
+#[derive(Default)]
+struct Chain<'a> {
+    links: Vec<Link<'a>>,
+    /// Whose frames follow.
+    current: usize,
+    /// How far a suppressed exception is indented that is being read over.
+    suppressed: Option<usize>,
+    /// Another trace begins: the first one names the error.
+    complete: bool,
+}
+
 /// The trace in a block, if there is one.
 pub fn trace(block: &str) -> Option<Trace> {
-    let chain = chain(block);
-    let outer = chain.first()?;
-    let root = chain.last()?;
-    let frames = chain.iter().rev().map(|link| &link.frames).find(|frames| !frames.is_empty());
-    let cut = root.message.floor_char_boundary(MESSAGE_BYTES_MAX);
+    let mut chain = Chain::default();
+    for line in block.lines() {
+        if !chain.complete {
+            chain.line(line);
+        }
+    }
+    let links = chain.links;
+    let outer = links.first().filter(|link| link.has_frames || link.class.contains('.'))?;
+    let (root, message) = links.last().map(|link| innermost(link.class, link.message))?;
+    let frames = links.iter().rev().map(|link| &link.frames).find(|frames| !frames.is_empty());
+    let cut = message.floor_char_boundary(MESSAGE_BYTES_MAX);
     Some(Trace {
         exception: outer.class.to_owned(),
-        root: root.class.to_owned(),
-        message: root.message.get(..cut).unwrap_or_default().to_owned(),
+        root: root.to_owned(),
+        message: message.get(..cut).unwrap_or_default().to_owned(),
         frames: frames.cloned().unwrap_or_default(),
     })
 }
 
-fn chain(block: &str) -> Vec<Link<'_>> {
-    let mut chain: Vec<Link<'_>> = Vec::new();
-    for line in block.lines().map(str::trim) {
-        if let Some(frame) = frame(line) {
-            if let Some(link) = chain.last_mut() {
-                link.has_frames = true;
-                if link.frames.len() < FRAMES_MAX && is_own(&frame) {
-                    link.frames.push(frame.into_owned());
-                }
+impl<'a> Chain<'a> {
+    fn line(&mut self, line: &'a str) {
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        let text = text.trim_end();
+        if let Some(place) = text.strip_prefix("at ") {
+            if self.suppressed.is_none() {
+                self.frame(place);
             }
-        } else if let Some(cause) = line.strip_prefix("Caused by: ") {
-            chain.extend(exception(cause));
-        } else if let Some(link) = exception(line) {
-            // A line of prose that looks like an exception is replaced by the one that has the frames.
-            match chain.last() {
-                None => chain.push(link),
-                Some(last) if !last.has_frames && chain.len() == 1 => chain = vec![link],
-                Some(_) => {}
-            }
+        } else if let Some(cause) = text.strip_prefix("Caused by: ") {
+            self.cause(cause, indent);
+        } else if let Some(outer) = text.strip_prefix("Wrapped by: ") {
+            // Such a trace begins with its root.
+            self.suppressed = None;
+            self.insert(0, link(outer));
+        } else if text.starts_with("Suppressed: ") {
+            self.suppressed = Some(self.suppressed.map_or(indent, |known| known.min(indent)));
+        } else if self.suppressed.is_none() {
+            self.prose(text);
         }
     }
-    chain
-}
 
-/// `java.lang.NullPointerException: message`, the class fully qualified.
-fn exception(line: &str) -> Option<Link<'_>> {
-    let (class, message) = line.split_once(':').unwrap_or((line, ""));
-    let (package, name) = class.rsplit_once('.')?;
-    let is_package = package.split('.').all(|part| {
-        part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && part.chars().all(is_java)
-            || part.starts_with(|c: char| c.is_ascii_uppercase()) && part.chars().all(is_java)
-    });
-    let is_class = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(is_java);
-    let is_throwable =
-        ["Exception", "Error", "Throwable", "Failure"].iter().any(|e| name.ends_with(e));
-    (is_package && is_class && is_throwable).then(|| Link {
-        class,
-        message: message.trim(),
-        frames: Vec::new(),
-        has_frames: false,
-    })
-}
+    fn frame(&mut self, place: &str) {
+        let Some(link) = self.links.get_mut(self.current) else { return };
+        if link.has_frames && link.frames.len() >= FRAMES_MAX {
+            return;
+        }
+        let Some(frame) = frame::named(place) else { return };
+        link.has_frames = true;
+        if frame::is_own(&frame) {
+            link.frames.push(frame.into_owned());
+        }
+    }
 
-fn is_java(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '$'
-}
+    /// The cause of a suppressed exception is as far indented as that one is. Where the indentation was
+    /// lost, the cause counts as the chain's.
+    fn cause(&mut self, cause: &'a str, indent: usize) {
+        if self.suppressed.is_some_and(|suppressed| suppressed > 0 && indent >= suppressed) {
+            return;
+        }
+        self.suppressed = None;
+        self.insert(self.links.len(), link(cause));
+    }
 
-/// `class.method` of a line `at module/class.method(File.java:12)`.
-fn frame(line: &str) -> Option<Cow<'_, str>> {
-    let place = line.strip_prefix("at ")?;
-    let place = place.get(..memchr(b'(', place.as_bytes())?)?;
-    let module = memrchr(b'/', place.as_bytes()).map_or(0, |slash| slash + 1);
-    let place = place.get(module..)?;
-    let is_part = |b: u8| b.is_ascii_alphanumeric() || b"_$.<> ".contains(&b);
-    let valid = memchr(b'.', place.as_bytes()).is_some() && place.bytes().all(is_part);
-    valid.then(|| without_generated_numbers(place))
-}
+    fn insert(&mut self, at: usize, link: Option<Link<'a>>) {
+        if let Some(link) = link.filter(|_| self.links.len() < LINKS_MAX) {
+            self.links.insert(at, link);
+            self.current = at;
+        }
+    }
 
-/// `lambda$view$3` and `Proxy12` are numbered anew with each build or start.
-fn without_generated_numbers(place: &str) -> Cow<'_, str> {
-    // Hardly any place has either letter: the search for the word is spared.
-    let marked = memchr2(b'$', b'G', place.as_bytes()).is_some();
-    if marked && (place.contains('$') || place.contains("Generated")) {
-        place.chars().filter(|c| !c.is_ascii_digit()).collect()
-    } else {
-        Cow::Borrowed(place)
+    /// What is neither a frame nor a cause: the first exception, its message, or words before it.
+    fn prose(&mut self, text: &'a str) {
+        let is_cause = self.links.len() > 1;
+        let Some(last) = self.links.get_mut(self.current) else {
+            self.links.extend(first(text));
+            return;
+        };
+        if last.message.is_empty() && !last.has_frames && !text.is_empty() && !is_exception(text) {
+            // A message may begin with an empty line.
+            if !text.starts_with("...") && !text.starts_with('[') && is_cause {
+                last.message = text;
+            }
+            return;
+        }
+        let Some(link) = first(text) else { return };
+        // A line of prose that looks like an exception is replaced by the one that has the frames.
+        if last.has_frames || is_cause {
+            self.complete = last.has_frames;
+        } else if link.class.contains('.') || !last.class.contains('.') {
+            *last = link;
+        }
     }
 }
 
-fn is_own(frame: &str) -> bool {
-    !FOREIGN_PACKAGES.iter().any(|package| frame.starts_with(package))
+/// An exception at the beginning of a trace. One without package is taken for one only if frames follow.
+fn first(text: &str) -> Option<Link<'_>> {
+    let thrown = text.strip_prefix("Exception in thread \"");
+    let text = thrown.and_then(|rest| rest.split_once("\" ")).map_or(text, |(_, rest)| rest);
+    link(text).filter(|_| is_exception(text))
+}
+
+/// Whether a text begins with a throwable: `java.lang.NullPointerException: message`.
+fn is_exception(text: &str) -> bool {
+    let Some(link) = link(text) else { return false };
+    let name = link.class.rsplit('.').next().unwrap_or_default();
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && THROWABLES.iter().any(|end| name.ends_with(end))
+}
+
+/// `class: message`, the class of whatever name.
+fn link(text: &str) -> Option<Link<'_>> {
+    let length = text.bytes().take_while(|byte| is_java(*byte)).count();
+    let (class, rest) = text.split_at_checked(length)?;
+    let message = match rest.strip_prefix(':') {
+        Some(message) => message.trim(),
+        None if rest.is_empty() => "",
+        None => return None,
+    };
+    let parts = || class.split('.');
+    let valid =
+        parts().all(|part| !part.is_empty() && !part.starts_with(|c: char| c.is_ascii_digit()));
+    valid.then(|| Link { class, message, ..Link::default() })
+}
+
+fn is_java(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.')
+}
+
+/// The innermost exception that a message tells, and its own message: those who wrap one often tell it in
+/// their own message.
+fn innermost<'a>(class: &'a str, message: &'a str) -> (&'a str, &'a str) {
+    let (mut class, mut message) = (class, message);
+    for _ in 0..WRAPPED_MAX {
+        let nested = message.rfind(NESTED).and_then(|at| message.get(at + NESTED.len()..));
+        let inner = nested.unwrap_or(message);
+        match link(inner).filter(|link| link.class.contains('.') && is_exception(inner)) {
+            Some(link) => (class, message) = (link.class, link.message),
+            None => break,
+        }
+    }
+    (class, message)
+}
+
+/// What the database said that made an SQL exception of the block, and how bad it was there: the message as
+/// the database's own log has it. The innermost exception that bears one goes.
+pub fn database_message(block: &str) -> Option<(Severity, String)> {
+    let mut found = None;
+    for at in SQL_EXCEPTIONS.iter().flat_map(|finder| finder.find_iter(block.as_bytes())) {
+        let rest = block.get(at..).unwrap_or_default();
+        let line = rest.lines().next().unwrap_or_default();
+        let told = SEVERITIES
+            .iter()
+            .filter_map(|(word, severity)| Some((line.find(word)?, *word, *severity)));
+        if let Some((within, word, severity)) = told.min_by_key(|(within, ..)| *within)
+            && found.is_none_or(|(known, _)| known < at + within + word.len())
+        {
+            found = Some((at + within + word.len(), severity));
+        }
+    }
+    let (from, severity) = found?;
+    let message = message_lines(block.get(from..)?);
+    (!message.is_empty()).then_some((severity, message))
+}
+
+/// A server's message up to what the driver adds to it.
+fn message_lines(text: &str) -> String {
+    let mut message = String::new();
+    for (number, line) in text.lines().take(DATABASE_LINES_MAX).enumerate() {
+        let trimmed = line.trim();
+        let ends = trimmed.is_empty()
+            || ["at ", "...", "Caused by: ", "Suppressed: "].iter().any(|b| trimmed.starts_with(b))
+            || FIELDS.iter().any(|field| trimmed.starts_with(field));
+        if number > 0 && ends {
+            break;
+        }
+        if number > 0 {
+            message.push('\n');
+        }
+        message.push_str(trimmed.split(BATCH).next().unwrap_or_default().trim_end());
+    }
+    message
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BLOCK: &str = "
-@6f02fa9dd
-Internal Server Error (500) for request GET /lelang/123
-
-Execution exception (In /app/controllers/Lelang.java around line 88)
-PersistenceException occured : could not execute statement
-
-play.exceptions.JavaExecutionException: could not execute statement
-\tat play.mvc.ActionInvoker.invoke(ActionInvoker.java:233)
-\tat Invocation.HTTP Request(Play!)
-Caused by: javax.persistence.PersistenceException: could not execute statement
-\tat org.hibernate.ejb.AbstractEntityManagerImpl.convert(AbstractEntityManagerImpl.java:1389)
-\tat models.Peserta.simpan(Peserta.java:57)
-\tat controllers.Lelang.daftar(Lelang.java:88)
-\t... 12 more
-Caused by: org.postgresql.util.PSQLException: ERROR: duplicate key value violates unique constraint \"peserta_pkey\"
-  Detail: Key (id)=(<value>) already exists.
-\tat org.postgresql.core.v3.QueryExecutorImpl.receiveErrorResponse(QueryExecutorImpl.java:2440)
-\t... 30 more
-";
-
-    #[test]
-    fn exception_root_cause_and_own_frames_are_found() {
-        assert_eq!(
-            trace(BLOCK),
-            Some(Trace {
-                exception: "play.exceptions.JavaExecutionException".to_owned(),
-                root: "org.postgresql.util.PSQLException".to_owned(),
-                message: "ERROR: duplicate key value violates unique constraint \"peserta_pkey\""
-                    .to_owned(),
-                frames: vec![
-                    "models.Peserta.simpan".to_owned(),
-                    "controllers.Lelang.daftar".to_owned()
-                ],
-            })
-        );
-    }
-
-    #[test]
-    fn prose_is_no_trace() {
-        assert_eq!(trace("Gagal mengirim email: server tidak menjawab"), None);
-        assert_eq!(trace("see http://a.b/Exception"), None);
-    }
-
-    #[test]
-    fn an_exception_without_frames_is_still_one() {
-        let found = trace("Proses gagal\njava.lang.NullPointerException").unwrap();
-        assert_eq!(
-            (found.root.as_str(), found.frames.len()),
-            ("java.lang.NullPointerException", 0)
-        );
-    }
-
-    #[test]
-    fn numbers_that_change_with_each_build_are_dropped() {
-        let block = |n: u8| {
-            format!(
-                "java.lang.Error: x\n\tat java.base/java.lang.A.b(C.java:1)\n\tat app//ext.X.lambda$y${n}(X.java:{n})"
-            )
-        };
-        assert_eq!(trace(&block(1)), trace(&block(2)));
-        assert_eq!(trace(&block(1)).unwrap().frames, ["ext.X.lambda$y$"]);
-    }
-}
+mod tests;

@@ -25,6 +25,8 @@ pub struct NamedError<'a> {
     sqlstate: &'a str,
     /// An HTTP 500 tells of it.
     is_internal_error: bool,
+    /// Fingerprint of the database error that caused it.
+    cause: Option<u64>,
     named: Named,
 }
 
@@ -36,7 +38,14 @@ pub fn database_error<'a>(severity: Severity, sqlstate: &'a str, message: &str) 
         template.truncate(stripped.len());
     }
     let named = Named { template, exceptions: String::new(), frames: String::new() };
-    NamedError { origin: Origin::Database, severity, sqlstate, is_internal_error: false, named }
+    NamedError {
+        origin: Origin::Database,
+        severity,
+        sqlstate,
+        is_internal_error: false,
+        cause: None,
+        named,
+    }
 }
 
 /// An application error, from its redacted block.
@@ -48,6 +57,7 @@ pub fn application_error(severity: Severity, block: &str) -> NamedError<'static>
         severity,
         sqlstate: "",
         is_internal_error: block.contains("(500)"),
+        cause: database_cause(block),
         named,
     }
 }
@@ -61,6 +71,7 @@ pub fn rule_error(severity: Severity, rule: &str, message: &str) -> NamedError<'
         severity,
         sqlstate: "",
         is_internal_error: false,
+        cause: None,
         named,
     }
 }
@@ -77,8 +88,17 @@ pub fn request_error(status: u16, route: &Route) -> Option<ErrorGroup> {
         class: failure.class,
         sqlstate: String::new(),
         failed_transaction: failure.failed_transaction,
+        cause: None,
         template: cut(template, ERROR_TEMPLATE_BYTES_MAX),
     })
+}
+
+/// Fingerprint of the database error that caused an application error, as the group of the database's own
+/// log has it: of what the server said inside an SQL exception of the redacted block. Pure: the two are
+/// matched by it without anything being kept.
+pub fn database_cause(block: &str) -> Option<u64> {
+    let (severity, message) = java::database_message(block)?;
+    Some(database_error(severity, "", &message).fingerprint(false))
 }
 
 impl NamedError<'_> {
@@ -91,7 +111,20 @@ impl NamedError<'_> {
         fingerprint::fingerprint(
             kind,
             &[severity, flag, self.sqlstate, exceptions, template, frames],
-        )
+        ) ^ self.cause.unwrap_or_default()
+    }
+
+    fn fingerprint(&self, failed: bool) -> u64 {
+        let Named { template, exceptions, frames } = &self.named;
+        let severity = severity_name(self.severity);
+        match self.origin {
+            Origin::Database => fingerprint::fingerprint(self.kind(), &[severity, template]),
+            Origin::Application => {
+                let flag = if failed { "failed" } else { "" };
+                let parts = [severity, flag, exceptions, template, frames];
+                fingerprint::fingerprint(self.kind(), &parts)
+            }
+        }
     }
 
     /// Its group.
@@ -102,22 +135,16 @@ impl NamedError<'_> {
             sqlstate: self.sqlstate,
             exceptions,
             message: template,
+            frames,
         };
         let (class, failed_process) = class::classify(facts);
-        let severity = severity_name(self.severity);
         let serious = self.severity >= Severity::Error;
-        let (failed_transaction, fingerprint) = match self.origin {
+        let failed_transaction = match self.origin {
             // Whatever the class: PostgreSQL ends the transaction (ERROR), the session or the server.
-            Origin::Database => {
-                (serious, fingerprint::fingerprint(self.kind(), &[severity, template]))
-            }
-            Origin::Application => {
-                let failed = serious && (failed_process || self.is_internal_error);
-                let flag = if failed { "failed" } else { "" };
-                let parts = [severity, flag, exceptions, template, frames];
-                (failed, fingerprint::fingerprint(self.kind(), &parts))
-            }
+            Origin::Database => serious,
+            Origin::Application => serious && (failed_process || self.is_internal_error),
         };
+        let fingerprint = self.fingerprint(failed_transaction);
         ErrorGroup {
             fingerprint,
             origin: self.origin,
@@ -125,6 +152,7 @@ impl NamedError<'_> {
             class,
             sqlstate: self.sqlstate.to_owned(),
             failed_transaction,
+            cause: self.cause,
             template: cut(self.named.template, ERROR_TEMPLATE_BYTES_MAX),
         }
     }
@@ -320,5 +348,21 @@ mod tests {
             statement(&mut Canonical::default(), &long).template().len()
                 <= QUERY_TEMPLATE_BYTES_MAX
         );
+    }
+
+    #[test]
+    fn an_application_error_names_the_database_error_that_caused_it() {
+        let message = "duplicate key value violates unique constraint \"peserta_pkey\"";
+        let block = format!(
+            "gagal\njavax.persistence.PersistenceException: x\n\tat models.Peserta.simpan(Peserta.java:57)\n\
+             Caused by: org.postgresql.util.PSQLException: ERROR: {message}\n  Detail: Key (id)=(<value>) already exists.\n\t... 30 more"
+        );
+        let of_database = database("23505", message);
+        assert_eq!(application(&block).cause, Some(of_database.fingerprint));
+        assert_eq!(database_cause(&block), Some(of_database.fingerprint));
+        assert_eq!((of_database.cause, database_cause("gagal")), (None, None));
+        let position = "org.postgresql.util.PSQLException: ERROR: relation \"x\" does not exist\n  Position: 15";
+        let logged = database("42P01", "relation \"x\" does not exist at character 15");
+        assert_eq!(database_cause(position), Some(logged.fingerprint));
     }
 }

@@ -11,17 +11,19 @@ use crate::entry::{ActivityKind, EventTime, Severity};
 
 mod held;
 pub mod http;
+pub mod java;
 pub mod journal;
 pub mod json_lines;
 #[cfg(test)]
 pub(crate) mod laws;
 pub mod pgbouncer;
 pub mod plain;
-pub mod play;
 pub mod postgres;
 pub mod syslog;
 mod system;
 pub(crate) mod time;
+
+pub use java::{log4j, play, tomcat};
 
 /// So many bytes of an entry are kept; its further lines are counted, their text is cut.
 pub const ENTRY_BYTES_MAX: usize = 64 * 1024;

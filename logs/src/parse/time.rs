@@ -108,21 +108,30 @@ impl<'a> Cursor<'a> {
         date(year, month, self.number(2, 2)?)
     }
 
-    /// `Nov`, `November` or `Okt`: one to twelve.
-    pub fn month(&mut self) -> Option<i32> {
+    /// Whether `text` stood here.
+    pub fn literal(&mut self, text: &[u8]) -> bool {
+        let rest = self.rest.strip_prefix(text);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    /// `Nov`, `November`, `Agu`: the number of the month.
+    pub fn month_name(&mut self) -> Option<i8> {
         let length = self.rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
         let (name, rest) = self.rest.split_at_checked(length)?;
-        let short = name.get(..3)?.to_ascii_lowercase();
-        let (_, month) = MONTHS.iter().find(|(known, _)| known.as_bytes() == short)?;
+        let short: [u8; 3] = name.get(..3)?.try_into().ok()?;
+        let short = short.map(|byte| byte.to_ascii_lowercase());
+        let is_short = |known: &str| known.as_bytes().first_chunk() == Some(&short);
+        let (_, month) = MONTHS.iter().find(|(known, _)| is_short(known))?;
         self.rest = rest;
-        Some(i32::from(*month))
+        Some(*month)
     }
 
     /// `21/Nov/2026`.
     pub fn clf_date(&mut self) -> Option<Date> {
         let day = self.number(2, 2)?;
         self.any_of(b"/")?;
-        let month = self.month()?;
+        let month = i32::from(self.month_name()?);
         self.any_of(b"/")?;
         date(self.number(4, 4)?, month, day)
     }
@@ -138,7 +147,7 @@ impl<'a> Cursor<'a> {
 
     /// `Nov 21 14:03:05.123456 2026`, as `asctime` writes it behind the day of the week.
     pub fn asctime(&mut self) -> Option<DateTime> {
-        let month = self.month()?;
+        let month = i32::from(self.month_name()?);
         self.any_of(b" ")?;
         self.any_of(b" ");
         let day = self.number(1, 2)?;
@@ -152,7 +161,7 @@ impl<'a> Cursor<'a> {
     pub fn named_date(&mut self) -> Option<Date> {
         let day = self.number(1, 2)?;
         self.any_of(b" ")?;
-        let month = self.month()?;
+        let month = i32::from(self.month_name()?);
         self.any_of(b". ")?;
         self.any_of(b" ");
         date(self.number(4, 4)?, month, day)

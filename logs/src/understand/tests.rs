@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     entry::{OWN_SELECT, Severity},
-    parse::{ENTRY_BYTES_MAX, journal, json_lines, pgbouncer, plain, play, postgres, syslog},
+    parse::{
+        ENTRY_BYTES_MAX, journal, json_lines, log4j, pgbouncer, plain, play, postgres, syslog,
+        tomcat,
+    },
 };
 
 const POSTGRES: &str = include_str!("../parse/fixtures/postgresql.log");
@@ -188,6 +191,34 @@ fn the_play_fixture_is_understood_to_its_last_line() {
         ]
     );
     assert!(entries.iter().all(|entry| entry.fate != Fate::Unparsed));
+}
+
+#[test]
+fn an_application_error_and_the_database_error_behind_it_are_matched_by_fingerprint() {
+    let of_database = read(postgres(), POSTGRES);
+    let of_application = read(&play::FORMAT, PLAY);
+    let causes: Vec<_> =
+        errors(&of_application).iter().filter_map(|error| error.group.cause).collect();
+    let duplicate = errors(&of_database)[0].group.fingerprint;
+    assert_eq!(causes, [duplicate]);
+    for message in [
+        "invalid input syntax for type integer: \"4711-x\"",
+        "value too long for type character varying(20)",
+        "could not obtain lock on row in relation \"lelang\"",
+        "insert or update on table \"peserta\" violates foreign key constraint \"fk_lelang\"",
+        "deadlock detected",
+    ] {
+        let logged =
+            read(postgres(), &format!("2026-11-21 14:03:05 WIB [812] ERROR:  {message}\n"));
+        let thrown = read(
+            &log4j::FORMAT,
+            &format!(
+                "2026-11-21 14:03:05,123 ERROR [main] a.b.C - gagal\norg.postgresql.util.PSQLException: ERROR: {message}\n  Detail: Key (nik)=(3201234567890123) already exists.\n\tat a.B.c(B.java:1)\n"
+            ),
+        );
+        let fingerprint = errors(&logged)[0].group.fingerprint;
+        assert_eq!(errors(&thrown)[0].group.cause, Some(fingerprint), "{message}");
+    }
 }
 
 #[test]
@@ -376,6 +407,14 @@ fn logs_with(planted: &str) -> Vec<(&'static Format, String)> {
         (postgres(), format!("{head} ERROR:  {planted}\n")),
         (postgres(), format!("{head} WARNING:  a\n\t{planted}\n")),
         (&play::FORMAT, format!("ERROR ~ {planted}\n")),
+        (&log4j::FORMAT, format!("2026-11-21 14:03:05,123 ERROR [main] a.b.C - {planted}\n")),
+        (
+            &tomcat::FORMAT,
+            format!(
+                "21-Nov-2026 14:03:05.123 SEVERE [main] a.b.C.d {planted}\n\ta.b.CException: {planted}\n"
+            ),
+        ),
+        (&tomcat::FORMAT, format!("Nov 21, 2026 2:03:05 PM a.b.C d\nWARNING: {planted}\n")),
         (
             &play::FORMAT,
             format!(

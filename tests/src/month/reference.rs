@@ -343,6 +343,7 @@ fn error(n: usize) -> Arc<ErrorGroup> {
              sesuai jadwal"
         ),
         failed_transaction: false,
+        cause: None,
     })
 }
 
