@@ -170,6 +170,10 @@ fn said(said: &Said<'_>) -> Vec<(&'static str, String)> {
             ("is", format!("{:?}, {}", activity.kind, activity.amount)),
             ("of", activity.subject.to_string()),
         ],
+        Said::Server(failure) => vec![
+            ("is", format!("{:?} of the web server", failure.severity)),
+            ("message", failure.message.to_string()),
+        ],
         Said::Requested(request) => vec![
             ("is", format!("a request, answered with {}", request.status)),
             ("request", format!("{} {}", request.method, request.path)),
@@ -196,6 +200,7 @@ fn event(event: &Event) -> Vec<(&'static str, String)> {
         Event::Request(request) => vec![
             ("route", format!("{} {}", request.route.method, request.route.template)),
             ("step", request.route.step.to_string()),
+            ("class", request.failure.as_ref().map_or("", |group| group.class).to_owned()),
         ],
     }
 }

@@ -107,6 +107,8 @@ pub struct ErrorKind {
     /// The newest, redacted.
     pub exemplar: String,
     pub error_ids: Vec<String>,
+    /// Fingerprint of the database's error that caused it, where both were read.
+    pub cause: Option<String>,
 }
 
 /// Queries that the log tells the time of.
@@ -313,6 +315,10 @@ impl Maker<'_> {
             last: tally.span.map(|span| self.time(span.1)),
             exemplar: tally.exemplar.clone(),
             error_ids: tally.error_ids.clone(),
+            cause: group
+                .cause
+                .filter(|cause| self.summary.errors.get(*cause).is_some())
+                .map(|cause| format!("{cause:016x}")),
         })
     }
 
@@ -322,12 +328,12 @@ impl Maker<'_> {
         let mut sum = self.summary.queries.others().clone();
         all.for_each(|tally| sum.merge(tally));
         // The highest of each ranking that is printed.
-        let by_total = |kept: &Kept<QueryTally>| kept.tally.total_us;
-        let by_max = |kept: &Kept<QueryTally>| kept.tally.max_us;
-        let by_p95 = |kept: &Kept<QueryTally>| kept.tally.durations.quantile(950).unwrap_or(0);
-        let by_calls = |kept: &Kept<QueryTally>| kept.tally.calls;
-        let rankings: [&dyn Fn(&Kept<QueryTally>) -> u64; 4] =
-            [&by_calls, &by_total, &by_p95, &by_max];
+        let rankings: [Rank<QueryTally>; 4] = [
+            |tally| tally.calls,
+            |tally| tally.total_us,
+            |tally| tally.durations.quantile(950).unwrap_or(0),
+            |tally| tally.max_us,
+        ];
         let chosen = highest(&ranked, self.kinds_max, &rankings);
         Queries {
             calls: sum.calls,
@@ -395,19 +401,23 @@ impl Maker<'_> {
     }
 }
 
+/// What kinds are ranked by.
+type Rank<T> = fn(&T) -> u64;
+
 /// Kinds that stand among the first of any ranking, in the order given.
 fn highest<'a, T>(
     ranked: &[(u64, &'a Kept<T>)],
     first: usize,
-    rankings: &[&dyn Fn(&Kept<T>) -> u64],
+    rankings: &[Rank<T>],
 ) -> Vec<&'a Kept<T>> {
     let mut bars = Vec::new();
     for rank in rankings {
-        let mut values: Vec<_> = ranked.iter().map(|(_, kept)| rank(kept)).collect();
+        let mut values: Vec<_> = ranked.iter().map(|(_, kept)| rank(&kept.tally)).collect();
         values.sort_unstable_by(|a, b| b.cmp(a));
         bars.push(values.get(first.saturating_sub(1)).copied().unwrap_or(0));
     }
-    let stands = |kept: &&Kept<T>| rankings.iter().zip(&bars).any(|(rank, bar)| rank(kept) >= *bar);
+    let stands =
+        |kept: &&Kept<T>| rankings.iter().zip(&bars).any(|(rank, bar)| rank(&kept.tally) >= *bar);
     ranked.iter().map(|(_, kept)| *kept).filter(stands).collect()
 }
 

@@ -87,6 +87,7 @@ pub struct Labels {
     pub redaction: &'static str,
     pub rule: &'static str,
     pub exemplar: &'static str,
+    pub cause: &'static str,
 }
 
 impl Labels {
@@ -174,6 +175,7 @@ static INDONESIAN: Labels = Labels {
     redaction: "Data yang disamarkan",
     rule: "Aturan",
     exemplar: "Contoh (disamarkan)",
+    cause: "Penyebab di database",
 };
 
 static ENGLISH: Labels = Labels {
@@ -232,6 +234,7 @@ static ENGLISH: Labels = Labels {
     redaction: "What was replaced",
     rule: "Rule",
     exemplar: "Example (redacted)",
+    cause: "Caused in the database",
 };
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(crate) use discover::{discover, discover_all, is_pattern};
 pub use encoding::decode;
 pub use follow::{Event, Follower, Step};
 pub use judge::holds;
-pub(crate) use packed::{Packing, is_damage, packing_of, unpack};
+pub(crate) use packed::{is_damage, packing_of, unpack};
 pub use reader::LINE_BYTES_MAX;
 pub use start::first_progress;
 pub use watch::{POLL_INTERVAL, Waker, Watch};

@@ -225,7 +225,7 @@ fn an_application_error_and_the_database_error_behind_it_are_matched_by_fingerpr
 fn nothing_personal_of_the_fixtures_leaves_the_server() {
     let mut seen = String::new();
     for (format, log) in [(postgres(), POSTGRES), (&play::FORMAT, PLAY)] {
-        for error in errors(&read(&format, log)) {
+        for error in errors(&read(format, log)) {
             seen.push_str(&format!(
                 "{}\n{}\n{:?}\n",
                 error.group.template, error.exemplar, error.error_ids
@@ -506,7 +506,7 @@ fn secrets_of_every_shape_are_found_in_every_place() {
         for around in ["{}", "nilai {} ditolak", "({})", "a={},b", "'{}'", "\"{}\"", "kepada <{}>"]
         {
             for (format, log) in logs_with(&around.replace("{}", secret)) {
-                let seen = what_leaves(&format, &log);
+                let seen = what_leaves(format, &log);
                 assert!(!seen.contains(secret), "{secret} of\n{log}in\n{seen}");
             }
         }
@@ -516,9 +516,9 @@ fn secrets_of_every_shape_are_found_in_every_place() {
 #[test]
 fn the_bytes_of_one_log_give_the_same_counts_from_every_entry_on() {
     for (format, log) in [(postgres(), POSTGRES), (&play::FORMAT, PLAY)] {
-        let whole = read(&format, log);
+        let whole = read(format, log);
         for (index, entry) in whole.iter().enumerate() {
-            let (rest, _) = read_from(&format, log.as_bytes(), entry.end);
+            let (rest, _) = read_from(format, log.as_bytes(), entry.end);
             let expected: Vec<_> = whole.iter().skip(index + 1).map(essence).collect();
             assert_eq!(rest.iter().map(essence).collect::<Vec<_>>(), expected);
         }
@@ -531,7 +531,7 @@ proptest! {
     #[test]
     fn every_line_has_exactly_one_fate(log in log(), play in any::<bool>()) {
         let format = if play { &play::FORMAT } else { postgres() };
-        let (entries, _) = read_from(&format, &log, 0);
+        let (entries, _) = read_from(format, &log, 0);
         let lines = log.iter().filter(|byte| **byte == b'\n').count() as u64;
         prop_assert_eq!(entries.iter().map(|entry| entry.lines).sum::<u64>(), lines);
         prop_assert_eq!(entries.last().map_or(0, |entry| entry.end), log.len() as u64);
@@ -545,10 +545,10 @@ proptest! {
         log in log(), play in any::<bool>(), at in any::<prop::sample::Index>()
     ) {
         let format = if play { &play::FORMAT } else { postgres() };
-        let (whole, _) = read_from(&format, &log, 0);
+        let (whole, _) = read_from(format, &log, 0);
         prop_assume!(!whole.is_empty());
         let stop = at.index(whole.len());
-        let (rest, _) = read_from(&format, &log, whole[stop].end);
+        let (rest, _) = read_from(format, &log, whole[stop].end);
         let expected: Vec<_> = whole.iter().skip(stop + 1).map(essence).collect();
         prop_assert_eq!(rest.iter().map(essence).collect::<Vec<_>>(), expected);
     }
@@ -557,7 +557,7 @@ proptest! {
     fn what_is_secret_by_its_place_is_found_there(secret in "[A-Z][a-z]{5}[0-9]{3}") {
         for place in PLACES {
             for (format, log) in logs_with(&place.replace("{}", &secret)) {
-                let seen = what_leaves(&format, &log);
+                let seen = what_leaves(format, &log);
                 prop_assert!(!seen.contains(&secret), "{} of\n{}in\n{}", secret, log, seen);
             }
         }
