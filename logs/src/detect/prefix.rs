@@ -3,10 +3,12 @@
 
 use memchr::memmem;
 
-use crate::parse::time::Cursor;
+use crate::parse::{postgres::prefix::Prefix, time::Cursor};
 
 /// So many lines are asked.
 const LINES_MAX: usize = 500;
+/// A prefix fits so many of the lines that have a severity.
+const FITTING_MIN_PERCENT: usize = 95;
 /// Longest prefix.
 const PREFIX_BYTES_MAX: usize = 300;
 
@@ -38,10 +40,20 @@ const KEYS: &[(&str, &str)] = &[
     ("vxid=", "vxid=%v"), ("sqlstate=", "sqlstate=%e"), ("line=", "line=%l"),
 ];
 
-/// The prefix that most lines have.
+/// The prefix that the lines have, if it fits nearly all of them: one that fits some is worse than none,
+/// for lines are read by their shape then.
 pub(super) fn found<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let lines: Vec<_> = lines.filter(|line| before_label(line).is_some()).take(LINES_MAX).collect();
+    let guess = likely(&lines)?;
+    let prefix = Prefix::compile(&guess)?;
+    let fitting = lines.iter().filter(|line| prefix.head(line).is_some()).count();
+    (fitting * 100 >= lines.len() * FITTING_MIN_PERCENT).then_some(guess)
+}
+
+/// What most lines agree on.
+fn likely(lines: &[&[u8]]) -> Option<String> {
     let mut guesses: Vec<(String, usize)> = Vec::new();
-    for guess in lines.filter_map(before_label).take(LINES_MAX).filter_map(of_line) {
+    for guess in lines.iter().copied().filter_map(before_label).filter_map(of_line) {
         match guesses.iter_mut().find(|(known, _)| *known == guess) {
             Some((_, count)) => *count += 1,
             None => guesses.push((guess, 1)),

@@ -262,7 +262,9 @@ pub(crate) fn is_name(text: &str) -> bool {
 }
 
 pub(crate) fn is_value_like(word: &str) -> bool {
-    word.bytes().filter(u8::is_ascii_digit).count() > WORD_DIGITS_MAX
+    // Hardly any word is long enough to be looked at.
+    word.len() > WORD_DIGITS_MAX
+        && word.bytes().filter(u8::is_ascii_digit).count() > WORD_DIGITS_MAX
 }
 
 static PATTERNS: LazyLock<Vec<Regex>> =

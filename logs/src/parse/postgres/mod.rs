@@ -5,7 +5,7 @@ mod duration;
 pub mod json;
 mod label;
 mod message;
-mod prefix;
+pub(crate) mod prefix;
 mod record;
 mod shape;
 pub mod stderr;

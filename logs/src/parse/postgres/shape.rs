@@ -1,9 +1,10 @@
 //! The head of a line whose `log_line_prefix` nobody told: what stands in it is known by its shape. Reads
 //! the same from the prefixes met in the field as a prefix that is known does.
 
-use std::sync::LazyLock;
+use std::{ops::Range, sync::LazyLock};
 
-use memchr::{memchr, memmem::Finder};
+use memchr::{memchr, memchr2_iter, memmem::Finder};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     label::{Label, label_before},
@@ -17,11 +18,67 @@ static APPLICATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"a
 
 /// Head, label and message of a line.
 pub fn head(line: &[u8]) -> Option<(Head<'_>, Label, &[u8])> {
+    head_by(line, fields)
+}
+
+fn head_by<'a>(
+    line: &'a [u8],
+    fields: impl FnOnce(&'a [u8]) -> Fields<'a>,
+) -> Option<(Head<'a>, Label, &'a [u8])> {
     let within = line.get(..HEAD_BYTES_MAX).unwrap_or(line);
     let (at, label, message) = label(within)?;
     let before = line.get(..at)?;
-    let head = if before.is_empty() { Head::default() } else { read(before)? };
+    let head = if before.is_empty() { Head::default() } else { read(before, fields)? };
     Some((head, label, line.get(message..)?))
+}
+
+/// What stands after the time of a head comes again with each line of a session: where its fields are is
+/// kept.
+#[derive(Debug, Default)]
+pub struct Heads {
+    kept: Vec<Option<(Box<[u8]>, [Range<usize>; 4])>>,
+}
+
+/// Heads kept; one that falls on the place of another takes it.
+const HEADS_KEPT_MAX: usize = 256;
+
+impl Heads {
+    /// As [`head`].
+    pub fn head<'a>(&mut self, line: &'a [u8]) -> Option<(Head<'a>, Label, &'a [u8])> {
+        head_by(line, |after| self.fields(after))
+    }
+
+    fn fields<'a>(&mut self, after: &'a [u8]) -> Fields<'a> {
+        self.kept.resize(HEADS_KEPT_MAX, None);
+        let place = xxh3_64(after) as usize % HEADS_KEPT_MAX;
+        let Some(slot) = self.kept.get_mut(place) else { return fields(after) };
+        match slot {
+            Some((text, ranges)) if **text == *after => {
+                let of = |range: &Range<usize>| after.get(range.clone()).unwrap_or_default();
+                let [session, database, application, sqlstate] = ranges;
+                [of(session), of(database), of(application), of(sqlstate)]
+            }
+            _ => {
+                let found = fields(after);
+                *slot = Some((after.into(), found.map(|field| range_in(after, field))));
+                found
+            }
+        }
+    }
+}
+
+/// Session, database, application, SQLSTATE.
+type Fields<'a> = [&'a [u8]; 4];
+
+fn fields(after: &[u8]) -> Fields<'_> {
+    let (database, application) = names(after);
+    [session(after), database, application, sqlstate(after)]
+}
+
+/// Where a part of a text stands in it.
+fn range_in(whole: &[u8], part: &[u8]) -> Range<usize> {
+    let begin = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+    if part.is_empty() { 0..0 } else { begin..begin + part.len() }
 }
 
 /// Between label and message stand two spaces in every version and language; other programs' `ERROR: ` has
@@ -39,19 +96,19 @@ fn label(line: &[u8]) -> Option<(usize, Label, usize)> {
 
 /// A head begins with a time, a process id, or a mark before one of them; else it is the output of some
 /// other program.
-fn read(head: &[u8]) -> Option<Head<'_>> {
+fn read<'a>(head: &'a [u8], fields: impl FnOnce(&'a [u8]) -> Fields<'a>) -> Option<Head<'a>> {
     let begin = head.iter().position(|byte| !matches!(byte, b'<' | b'[' | b'(' | b' '))?;
     let rest = head.get(begin..)?;
     let time = rest.get(..time_length(rest)).filter(|time| !time.is_empty());
     let epoch = rest.get(..rest.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count());
     let time = time.or(epoch.filter(|digits| digits.len() >= 10)).unwrap_or_default();
     let after = rest.get(time.len()..)?;
-    let session = session(if time.is_empty() { head } else { after });
+    let [session, database, application, sqlstate] =
+        fields(if time.is_empty() { head } else { after });
     if time.is_empty() && session.is_empty() {
         return None;
     }
-    let (database, application) = names(after);
-    Some(Head { time, session, database, application, sqlstate: sqlstate(after) })
+    Some(Head { time, session, database, application, sqlstate })
 }
 
 /// Digits between brackets, before a line number if there is one: `[812]`, `[812-1]`.
@@ -94,12 +151,13 @@ fn until<'a>(text: &'a [u8], ends: &[u8]) -> &'a [u8] {
     text.get(..length).unwrap_or(text)
 }
 
+/// `ends` begin with a space or a comma.
 fn before_any<'a>(text: &'a [u8], ends: &[&[u8]]) -> &'a [u8] {
     let ends_at = |at: &usize| {
         let rest = text.get(*at..).unwrap_or_default();
         ends.iter().any(|end| rest.starts_with(end))
     };
-    let end = (0..text.len()).find(ends_at);
+    let end = memchr2_iter(b' ', b',', text).find(ends_at);
     text.get(..end.unwrap_or(text.len())).unwrap_or(text)
 }
 

@@ -8,7 +8,7 @@ use super::{
     label::Label,
     prefix::Prefix,
     record::{Head, Record},
-    shape,
+    shape::{self, Heads},
 };
 use crate::{
     entry::EventTime,
@@ -31,6 +31,7 @@ pub const FORMAT: Format = Format {
 #[derive(Debug)]
 pub(super) struct Stderr {
     prefix: Option<Prefix>,
+    heads: Heads,
     clock: Clock,
     open: Option<(Extent, Body)>,
     record: Record,
@@ -53,6 +54,7 @@ impl Stderr {
     pub(super) fn new(layout: &Layout) -> Stderr {
         Stderr {
             prefix: layout.text.as_deref().and_then(Prefix::compile),
+            heads: Heads::default(),
             clock: Clock::new(layout.zone.clone()),
             open: None,
             record: Record::default(),
@@ -79,9 +81,9 @@ impl Stderr {
     }
 
     /// Lines from before the prefix was changed are still read.
-    fn head<'a>(&self, line: &'a [u8]) -> Option<(Head<'a>, Label, &'a [u8])> {
+    fn head<'a>(&mut self, line: &'a [u8]) -> Option<(Head<'a>, Label, &'a [u8])> {
         let known = self.prefix.as_ref().and_then(|prefix| prefix.head(line));
-        known.or_else(|| shape::head(line))
+        known.or_else(|| self.heads.head(line))
     }
 
     fn close(&mut self, out: &mut Out<'_>) {
@@ -162,7 +164,8 @@ impl Parser for Stderr {
         if bytes.starts_with(b"\t") {
             return Fit::Belongs;
         }
-        match self.head(bytes) {
+        let known = self.prefix.as_ref().and_then(|prefix| prefix.head(bytes));
+        match known.or_else(|| shape::head(bytes)) {
             Some((_, label, _)) if label.begins_entry() => Fit::Begins,
             Some(_) => Fit::Belongs,
             None => Fit::Foreign,
