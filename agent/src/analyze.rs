@@ -10,8 +10,8 @@ mod work;
 
 use std::{
     fs,
-    io::{IsTerminal, Write},
-    path::PathBuf,
+    io::{ErrorKind, IsTerminal, Write},
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -23,7 +23,10 @@ use pantau_logs::{
     summary::{Period, Summary},
 };
 
-use crate::inputs::{self, Ends, Input, Unreadable};
+use crate::{
+    inputs::{self, Ends, Input, Unreadable},
+    tail::packing_of,
+};
 use document::{File, Maker};
 use labels::Language;
 use work::{Job, Read};
@@ -101,26 +104,29 @@ pub enum Outcome {
 
 /// Reads the logs and prints what they say.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let (outcome, summary, files) = gather(args)?;
+    tell(args, &summary, files)?;
+    Ok(outcome)
+}
+
+/// What the logs say, and what became of each.
+fn gather(args: &Args) -> anyhow::Result<(Outcome, Summary, Vec<File>)> {
     let period = period(args)?;
     let (inputs, unreadable) = inputs::expand(&args.files);
     let mut files: Vec<File> = unreadable.into_iter().map(not_read).collect();
-    let (jobs, reasons) = jobs(args, inputs, &mut files);
+    let (mut jobs, mut reasons) = jobs(args, inputs, &mut files);
+    without_doubles(&mut jobs, &mut reasons, &mut files);
     if jobs.is_empty() {
-        let why: Vec<_> = files
-            .iter()
-            .map(|file| format!("{}: {}", file.name, file.fault.as_deref().unwrap_or_default()))
-            .collect();
-        bail!("no log to read\n{}", why.join("\n"));
+        let told =
+            |file: &File| format!("{}: {}", file.name, file.fault.as_deref().unwrap_or_default());
+        bail!("no log to read\n{}", files.iter().map(told).collect::<Vec<_>>().join("\n"));
     }
     let (summary, reads) = read(args, &jobs, period);
     let told = jobs.iter().zip(reasons).zip(reads);
-    files.splice(
-        0..0,
-        told.map(|((job, why), read)| document::file(job, &why, read)).collect::<Vec<_>>(),
-    );
-    let partial = files.iter().any(|file| file.fault.is_some());
-    tell(args, &summary, files)?;
-    Ok(if partial { Outcome::Partial } else { Outcome::Whole })
+    let mut all: Vec<_> = told.map(|((job, why), read)| document::file(job, &why, read)).collect();
+    all.append(&mut files);
+    let whole = all.iter().all(|file| file.fault.is_none());
+    Ok((if whole { Outcome::Whole } else { Outcome::Partial }, summary, all))
 }
 
 fn period(args: &Args) -> anyhow::Result<Period> {
@@ -202,7 +208,42 @@ fn not_read(unreadable: Unreadable) -> File {
         lines: 0,
         unparsed: 0,
         fault: Some(unreadable.why),
+        same_as: None,
     }
+}
+
+/// Forms in which one cluster may write its log at once; the first that is there is counted. Each says all
+/// that those after it say.
+const FORMS: &[&str] = &["postgres-json", "postgres-csv", "postgres-stderr"];
+
+/// Takes away the logs that say the same as others: `postgresql.csv` beside `postgresql.json`.
+fn without_doubles(jobs: &mut Vec<Job>, reasons: &mut Vec<String>, files: &mut Vec<File>) {
+    let form = |job: &Job| FORMS.iter().position(|form| *form == job.format.name);
+    let stem = |job: &Job| match &job.input {
+        Input::File(path) => Some(path.with_file_name(plain_stem(path))),
+        Input::Stdin => None,
+    };
+    let all: Vec<_> = jobs.iter().map(|job| (form(job), stem(job), job.input.name())).collect();
+    let double_of = |at: usize| {
+        let (form, stem, _) = all.get(at)?;
+        let better = |other: &&(Option<usize>, Option<PathBuf>, String)| {
+            stem.is_some() && other.1 == *stem && other.0.is_some() && other.0 < *form
+        };
+        form.and(all.iter().filter(better).min_by_key(|other| other.0))
+            .map(|(.., name)| name.clone())
+    };
+    for at in (0..all.len()).rev() {
+        let Some(same_as) = double_of(at) else { continue };
+        let file = document::file(&jobs.remove(at), &reasons.remove(at), Read::default());
+        files.push(File { same_as: Some(same_as), ..file });
+    }
+}
+
+/// `postgresql` of `postgresql.csv.gz`.
+fn plain_stem(path: &Path) -> String {
+    let (name, _) = packing_of(path);
+    let ending = [".log", ".csv", ".json"].into_iter().find(|ending| name.ends_with(ending));
+    name.strip_suffix(ending.unwrap_or_default()).unwrap_or(&name).to_owned()
 }
 
 fn read(args: &Args, jobs: &[Job], period: Period) -> (Summary, Vec<Read>) {
@@ -247,7 +288,11 @@ fn tell(args: &Args, summary: &Summary, files: Vec<File>) -> anyhow::Result<()> 
     let document = maker.document(files);
     let stdout = |text: &str| {
         let mut out = std::io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot print the result")
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // Who reads has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            done => done.context("cannot print the result"),
+        }
     };
     if args.json {
         return stdout(&(serde_json::to_string_pretty(&document)? + "\n"));
@@ -264,3 +309,6 @@ fn tell(args: &Args, summary: &Summary, files: Vec<File>) -> anyhow::Result<()> 
 fn columns() -> Option<usize> {
     std::env::var("COLUMNS").ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

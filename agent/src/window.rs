@@ -323,8 +323,14 @@ impl Counts {
         match entry.event {
             Some(Event::Error(error)) => self.error(error, at),
             Some(Event::Query(query)) => self.logged_query(sketches, &query, at),
-            // No batch carries these yet.
-            Some(Event::Activity(_) | Event::Request(_)) | None => {}
+            Some(Event::Request(request)) => {
+                if let Some(group) = request.failure {
+                    let (exemplar, error_ids) = (group.template.clone(), Vec::new());
+                    self.error(ErrorEvent { group, exemplar, error_ids, statement: None }, at);
+                }
+            }
+            // No batch carries it.
+            Some(Event::Activity(_)) | None => {}
         }
     }
 

@@ -55,6 +55,8 @@ pub struct File {
     pub unparsed: u64,
     /// Why it was not read, or not to its end.
     pub fault: Option<String>,
+    /// Name of the file that says the same and was counted instead.
+    pub same_as: Option<String>,
 }
 
 /// Lines by what became of them: the first is the sum of the others.
@@ -347,7 +349,9 @@ impl Maker<'_> {
     fn query(&self, kept: &Kept<QueryTally>) -> Option<Query> {
         let tally = &kept.tally;
         let group = tally.group()?;
-        let quantile = |permille| tally.durations.quantile(permille).map(ms);
+        // A sketch tells a value near the true one; none lies beyond the extremes.
+        let within = |us: u64| ms(us.clamp(tally.min_us, tally.max_us));
+        let quantile = |permille| tally.durations.quantile(permille).map(within);
         let failed = self.summary.failed_statements.get(group.fingerprint);
         Some(Query {
             fingerprint: format!("{:016x}", group.fingerprint),
@@ -457,7 +461,7 @@ fn answers(name: &str, step: &str, tally: &StepTally) -> Answers {
         statuses: tally.statuses.0,
         bytes: tally.bytes,
         mean_ms: timed.map(|count| ms(tally.total_us) / count as f64),
-        p95_ms: tally.durations.quantile(950).map(ms),
+        p95_ms: tally.durations.quantile(950).map(|us| ms(us.min(tally.max_us))),
         max_ms: timed.map(|_| ms(tally.max_us)),
     }
 }
@@ -506,5 +510,6 @@ pub fn file(job: &Job, why: &str, read: Read) -> File {
         lines: read.lines,
         unparsed: read.unparsed,
         fault: read.fault,
+        same_as: None,
     }
 }

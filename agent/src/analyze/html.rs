@@ -70,6 +70,12 @@ impl<'a> Page<'a> {
         ms.map_or_else(|| "–".to_owned(), time)
     }
 
+    /// To the second; the zone stands at the top.
+    fn moment(&self, at: &Option<String>) -> String {
+        let seconds = at.as_deref().and_then(|at| at.get(.."2026-11-21T14:03:05".len()));
+        seconds.unwrap_or_default().replace('T', " ")
+    }
+
     fn b(&self, amount: &u64) -> String {
         bytes(*amount)
     }

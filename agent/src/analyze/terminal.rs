@@ -48,8 +48,11 @@ impl Page<'_> {
         self.line(&format!("{title} — {}", document.program));
         for file in &document.files {
             let size = bytes(file.bytes);
-            let fault = file.fault.as_ref().map_or(String::new(), |fault| format!("  ! {fault}"));
-            self.line(&format!("  {}  {}  {size}{fault}", file.name, file.format));
+            let fault = file.fault.iter().map(|fault| format!("  ! {fault}"));
+            let same =
+                file.same_as.iter().map(|other| format!("  ({} {other})", self.labels.same_as));
+            let notes: String = fault.chain(same).collect();
+            self.line(&format!("  {}  {}  {size}{notes}", file.name, file.format));
         }
         let span = match (&document.from, &document.to) {
             (Some(from), Some(to)) => format!("{from} – {to} ({})", document.zone),
@@ -118,7 +121,7 @@ impl Page<'_> {
             self.labels.total.to_lowercase(),
             time(queries.total_ms)
         ));
-        self.line(&format!("{} {}", self.labels.source, time(min_ms)));
+        self.wrapped(&format!("{} {}", self.labels.source, time(min_ms)));
         for (label, ranking) in rankings(self.labels) {
             self.line("");
             self.line(label);
@@ -235,9 +238,8 @@ impl Page<'_> {
             }
         }
         self.heading(self.labels.hours);
-        let Labels { errors, calls, requests, .. } = self.labels;
-        let errors = errors.split(' ').next().unwrap_or_default();
-        self.line(&format!("{:<14}{errors:>10}{calls:>14}{requests:>14}", ""));
+        let Labels { error_count, calls, requests, .. } = self.labels;
+        self.line(&format!("{:<14}{error_count:>10}{calls:>14}{requests:>14}", ""));
         let most = rows.iter().map(|(_, [_, calls, requests])| calls + requests).max().unwrap_or(0);
         for (name, [errors, calls, requests]) in rows {
             let bar = (calls + requests) as usize * BAR_MAX / most.max(1) as usize;
@@ -264,12 +266,26 @@ impl Page<'_> {
         let _ = write!(self.out, "\n── {text} {rule}\n");
     }
 
-    /// A line no wider than the page.
+    /// Prose, on as many lines as it needs.
+    fn wrapped(&mut self, text: &str) {
+        let mut line = String::new();
+        for word in text.split(' ') {
+            if !line.is_empty() && line.chars().count() + word.chars().count() >= self.width {
+                self.line(&std::mem::take(&mut line));
+            }
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+        self.line(&line);
+    }
+
+    /// A line no wider than the page, without anything that a terminal would obey.
     fn line(&mut self, text: &str) {
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         match text.char_indices().nth(self.width) {
             Some((_, _)) => {
                 let end = text.char_indices().nth(self.width - 1).map_or(text.len(), |(at, _)| at);
-                let _ = writeln!(self.out, "{}…", text.get(..end).unwrap_or(text));
+                let _ = writeln!(self.out, "{}…", text.get(..end).unwrap_or(&text));
             }
             None => {
                 let _ = writeln!(self.out, "{text}");

@@ -222,7 +222,7 @@ fn every_example_in_the_sample_file_can_be_used() {
         .replace("/etc/pantau-agent/postgres-password", password_file.to_str().unwrap())
         .replace("/etc/pantau-agent/proxy-password", password_file.to_str().unwrap());
     let whole = settings(&text);
-    assert_eq!((whole.logs.len(), whole.clusters.len(), whole.probes.len()), (2, 1, 1));
+    assert_eq!((whole.logs.len(), whole.clusters.len(), whole.probes.len()), (3, 1, 1));
     let small = settings(SAMPLE_FILE);
     assert_eq!(whole.spool.bytes_max, small.spool.bytes_max, "the defaults shown are the defaults");
     assert_eq!(whole.spool.dir, small.spool.dir);

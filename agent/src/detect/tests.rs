@@ -61,9 +61,9 @@ fn the_exit_code_tells_what_is_left_to_do() {
     for (files, code, word) in [
         (&[play.as_path()][..], EXIT_RECOGNISED, "play"),
         (&[&play, &empty], EXIT_UNKNOWN, "empty"),
-        (&[&play, &missing], EXIT_UNREADABLE, "there is no such file"),
-        (&[&broken], EXIT_UNREADABLE, "cannot be read"),
-        (&[&folder.path().join("*.csv")], EXIT_UNREADABLE, "no file has such a name"),
+        (&[&play, &missing], EXIT_UNREADABLE, "not there"),
+        (&[&broken], EXIT_UNREADABLE, "damaged"),
+        (&[&folder.path().join("*.csv")], EXIT_UNREADABLE, "no file there"),
         (&[&folder.path().join("a*.log")], EXIT_RECOGNISED, "play"),
     ] {
         let (text, found) = looked(files, false);

@@ -120,13 +120,15 @@ pub struct StatusFailure {
 }
 
 /// From status to status. RFC 9110, section 15; 499 is nginx's own. A body that is too large is a failed
-/// upload; who goes away before the answer may have been waiting too long, or only have clicked again.
+/// upload; who goes away before the answer may have been waiting too long, or only have clicked again. With
+/// 500 the application answers itself, and its own log tells of the failure: here it is none more.
 #[rustfmt::skip]
 const STATUSES: &[(u16, u16, StatusFailure)] = &[
     (408, 408, StatusFailure { class: "application.http_aborted", severity: Severity::Warning, failed_transaction: false }),
     (413, 413, StatusFailure { class: "application.upload", severity: Severity::Error, failed_transaction: true }),
     (499, 499, StatusFailure { class: "application.http_aborted", severity: Severity::Warning, failed_transaction: false }),
-    (500, 599, StatusFailure { class: "application.http_5xx", severity: Severity::Error, failed_transaction: true }),
+    (500, 500, StatusFailure { class: "application.http_5xx", severity: Severity::Error, failed_transaction: false }),
+    (501, 599, StatusFailure { class: "application.http_5xx", severity: Severity::Error, failed_transaction: true }),
 ];
 
 /// What a status tells of a failure, if it does.
@@ -378,7 +380,7 @@ mod tests {
             (408, Some(("application.http_aborted", false))),
             (413, Some(("application.upload", true))),
             (499, Some(("application.http_aborted", false))),
-            (500, Some(("application.http_5xx", true))),
+            (500, Some(("application.http_5xx", false))),
             (504, Some(("application.http_5xx", true))),
         ] {
             let found = of_status(status).map(|found| (found.class, found.failed_transaction));

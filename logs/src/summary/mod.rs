@@ -191,14 +191,16 @@ impl Summary {
     }
 
     fn request(&mut self, request: &RequestEvent, ms: Option<i64>) {
+        let failure = request.failure.as_ref();
         if let Some(hour) = self.hour(ms) {
+            hour.errors += u64::from(failure.is_some());
+            hour.failed += u64::from(failure.is_some_and(|group| group.failed_transaction));
             hour.requests += 1;
             hour.request_errors += u64::from(request.status >= 500);
             hour.visitors.add(request.visitor);
         }
-        if let Some(group) = &request.failure {
-            // The application's own log may tell of it too: as a failure it counts among the requests.
-            *self.sort(ErrorSort { failed: false, ..ErrorSort::of(group) }) += 1;
+        if let Some(group) = failure {
+            *self.sort(ErrorSort::of(group)) += 1;
             self.errors.at(group.fingerprint, || ErrorTally::of(group.clone())).note(ms);
         }
         let route = &request.route;
