@@ -262,13 +262,15 @@ fn severity_label(severity: Severity) -> &'static str {
 #[derive(Debug, Default)]
 pub struct MessageNamer {
     redactor: Redactor,
+    template: String,
 }
 
 impl MessageNamer {
     /// Fingerprint and template of a message: a pure function of its bytes.
-    pub fn name(&mut self, message: &[u8]) -> (u64, String) {
+    pub fn name(&mut self, message: &[u8]) -> (u64, &str) {
         let message = clean(message);
-        group::message(&self.redactor.text(&message))
+        let fingerprint = group::message(&self.redactor.text(&message), &mut self.template);
+        (fingerprint, &self.template)
     }
 }
 

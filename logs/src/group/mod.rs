@@ -165,10 +165,10 @@ impl NamedError<'_> {
     }
 }
 
-/// Fingerprint and template of a redacted message that nothing else is known of.
-pub fn message(redacted: &str) -> (u64, String) {
-    let template = normalise::template(redacted);
-    (fingerprint::fingerprint("message", &[&template]), template)
+/// Fingerprint of a redacted message that nothing else is known of; its template is written into `template`.
+pub fn message(redacted: &str, template: &mut String) -> u64 {
+    normalise::template_into(redacted, template);
+    fingerprint::fingerprint("message", &[template])
 }
 
 /// A statement that has its name.

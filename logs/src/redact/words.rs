@@ -11,15 +11,22 @@ const MAP_BITS: usize = 1 << (3 * BYTE_BITS);
 /// See the module.
 pub struct Words {
     words: Vec<&'static str>,
-    /// The words and their bits by what their first byte folds to.
-    by_first: [Vec<(&'static str, u64)>; 1 << BYTE_BITS],
     /// A bit for each beginning.
     map: Vec<u64>,
+    /// The words of each beginning that has some, and their bits.
+    by_beginning: Vec<Vec<(&'static str, u64)>>,
+    /// For each beginning where its words are, if it has some.
+    places: Vec<u16>,
 }
 
 impl Default for Words {
     fn default() -> Words {
-        Words { words: Vec::new(), by_first: Default::default(), map: vec![0; MAP_BITS / 64] }
+        Words {
+            words: Vec::new(),
+            map: vec![0; MAP_BITS / 64],
+            by_beginning: Vec::new(),
+            places: vec![0; MAP_BITS],
+        }
     }
 }
 
@@ -51,32 +58,39 @@ impl Words {
     /// The bits of the words that begin two bytes before `end`.
     fn at(&self, key: usize, text: &[u8], end: usize) -> u64 {
         match self.map.get(key / 64).is_some_and(|bits| bits >> (key % 64) & 1 != 0) {
-            true => self.words_at(text.get(end.saturating_sub(2)..).unwrap_or_default()),
+            true => self.words_at(key, text.get(end.saturating_sub(2)..).unwrap_or_default()),
             false => 0,
         }
     }
 
-    fn words_at(&self, text: &[u8]) -> u64 {
+    fn words_at(&self, key: usize, text: &[u8]) -> u64 {
         let begins = |word: &str| {
             text.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word.as_bytes()))
         };
-        let first = text.first().map_or(0, |byte| fold(*byte));
-        let words = self.by_first.get(first).into_iter().flatten();
+        let place = self.places.get(key).map(|place| usize::from(*place));
+        let words = place.and_then(|place| self.by_beginning.get(place)).into_iter().flatten();
         words.filter(|(word, _)| begins(word)).fold(0, |bits, (_, bit)| bits | bit)
     }
 
     fn mark(&mut self, word: &'static str, bit: u64) {
         let byte = |at: usize| word.as_bytes().get(at).copied();
         let first = byte(0).map_or(0, fold);
-        if let Some(words) = self.by_first.get_mut(first) {
-            words.push((word, bit));
-        }
         let third = byte(2).map_or(0..1 << BYTE_BITS, |byte| fold(byte)..fold(byte) + 1);
         let beginning = first << BYTE_BITS | byte(1).map_or(0, fold);
         for third in third {
             let key = beginning << BYTE_BITS | third;
-            if let Some(bits) = self.map.get_mut(key / 64) {
+            let (Some(bits), Some(place)) = (self.map.get_mut(key / 64), self.places.get_mut(key))
+            else {
+                continue;
+            };
+            if *bits >> (key % 64) & 1 == 0 {
                 *bits |= 1 << (key % 64);
+                // There are fewer words than fill a place's range, each of 32 beginnings at most.
+                *place = u16::try_from(self.by_beginning.len()).unwrap_or(u16::MAX);
+                self.by_beginning.push(Vec::new());
+            }
+            if let Some(words) = self.by_beginning.get_mut(usize::from(*place)) {
+                words.push((word, bit));
             }
         }
     }
