@@ -36,8 +36,11 @@ fn head_by<'a>(
 /// kept.
 #[derive(Debug, Default)]
 pub struct Heads {
-    kept: Vec<Option<(Box<[u8]>, [Range<usize>; 4])>>,
+    kept: Vec<Option<Known>>,
 }
+
+/// A text after a time, and where its fields are.
+type Known = (Box<[u8]>, [Range<usize>; 4]);
 
 /// Heads kept; one that falls on the place of another takes it.
 const HEADS_KEPT_MAX: usize = 256;
