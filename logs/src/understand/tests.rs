@@ -5,8 +5,9 @@ use super::*;
 use crate::{
     entry::{OWN_SELECT, Severity},
     parse::{
-        ENTRY_BYTES_MAX, journal, json_lines, log4j, pgbouncer, plain, play, postgres, syslog,
-        tomcat,
+        ENTRY_BYTES_MAX,
+        http::{access, apache_error, modsecurity, nginx_error},
+        journal, json_lines, log4j, pgbouncer, plain, play, postgres, syslog, tomcat,
     },
 };
 
@@ -392,7 +393,10 @@ fn what_leaves(format: &Format, log: &str) -> String {
             }
             Some(Event::Query(query)) => seen.push_str(&query.group.template),
             Some(Event::Activity(activity)) => seen.push_str(&activity.subject),
-            Some(Event::Request(request)) => seen.push_str(&request.route.template),
+            Some(Event::Request(request)) => {
+                let failed = request.failure.as_ref().map_or("", |group| group.template.as_str());
+                seen.push_str(&format!("{} {failed}", request.route.template));
+            }
             None => {}
         }
     }
@@ -428,7 +432,49 @@ fn logs_with(planted: &str) -> Vec<(&'static Format, String)> {
     );
     logs.extend(other_forms_with(planted));
     logs.extend(logs_of_envelopes(planted));
+    logs.extend(logs_of_web_servers(planted));
     logs
+}
+
+/// The same in the logs of web servers. In a request line a space ends the path.
+fn logs_of_web_servers(planted: &str) -> Vec<(&'static Format, String)> {
+    let quoted = planted.replace('"', "\\\"");
+    let in_path = quoted.replace(' ', "%20");
+    let access = |user: &str, request: &str, referrer: &str, agent: &str| {
+        let line = format!(
+            "10.1.2.3 - {user} [21/Nov/2026:14:03:05 +0700] \"{request}\" 502 17 \"{referrer}\" \"{agent}\"\n"
+        );
+        (&access::FORMAT, line)
+    };
+    let nginx = "2026/11/21 14:03:05 [error] 812#0: *77";
+    let apache = "[Sat Nov 21 14:03:05.123456 2026] [proxy:error] [pid 812:tid 77]";
+    vec![
+        access("-", &format!("GET /lelang/{in_path} HTTP/1.1"), "-", "-"),
+        access("-", &format!("GET /lelang/1?nama={in_path} HTTP/1.1"), "-", "-"),
+        access("-", &format!("POST /dokumen/{in_path}.pdf HTTP/1.1"), "-", "-"),
+        access(&in_path, "GET /lelang HTTP/1.1", &in_path, &quoted),
+        access("-", &quoted, "-", "-"),
+        (&nginx_error::FORMAT, format!("{nginx} {planted}, client: 10.1.2.3\n")),
+        (
+            &nginx_error::FORMAT,
+            format!(
+                "{nginx} upstream timed out, client: 10.1.2.3, request: \"GET /{in_path} HTTP/1.1\", referrer: \"{quoted}\"\n"
+            ),
+        ),
+        (&apache_error::FORMAT, format!("{apache} [client 10.1.2.3:5555] {planted}\n")),
+        (
+            &apache_error::FORMAT,
+            format!(
+                "{apache} AH01630: client denied by server configuration: /var/www/{in_path}, referer: {planted}\n"
+            ),
+        ),
+        (
+            &modsecurity::FORMAT,
+            format!(
+                "--a1b2c3d4-A--\n[21/Nov/2026:14:03:05 +0700] X 10.1.2.3 5555 10.1.2.4 80\n--a1b2c3d4-B--\nGET /{in_path} HTTP/1.1\nCookie: {planted}\n\n--a1b2c3d4-C--\n{planted}\n--a1b2c3d4-H--\nMessage: Access denied with code 403 (phase 2). Pattern match \"x\" at ARGS. [id \"920350\"] [msg \"{quoted}\"] [data \"{quoted}\"]\n--a1b2c3d4-Z--\n"
+            ),
+        ),
+    ]
 }
 
 /// The same in PostgreSQL's other forms, in LOG messages that are failures, and in the pool's log.

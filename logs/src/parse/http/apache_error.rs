@@ -103,6 +103,11 @@ mod tests {
             "client=10.1.2.3 file=/var/www/html/favicon.ico",
         ),
         (
+            "[Sat Nov 21 14:03:05.123456 2026] [error] [client 10.1.2.3] File does not exist: /home/file/Penawaran, PT Budi.pdf, referer: http://a/b",
+            "File does not exist: <path>",
+            "client=10.1.2.3 file=/home/file/Penawaran, PT Budi.pdf",
+        ),
+        (
             "[Sat Nov 21 14:03:05.123456 2026] [core:crit] [pid 1] (13)Permission denied: [client 2001:db8::1:5555] AH00529: /home/a/.htaccess pcfg_openfile: unable to check htaccess file",
             "(13)Permission denied: AH00529: <path> pcfg_openfile: unable to check htaccess file",
             "client=2001:db8::1:5555 file=/home/a/.htaccess",

@@ -12,6 +12,15 @@ use crate::entry::{EventTime, Severity};
 /// Stands in a message for the path of a file: a scanner asks for thousands that are not there.
 const PATH: &str = "<path>";
 
+/// What stands before a path that reaches to the end of a message of Apache (`core.c`, `mod_authz_core.c`,
+/// `mod_cgi.c`): names of files may hold spaces and commas.
+const BEFORE_LAST_PATH: &[&str] = &[
+    "File does not exist: ",
+    "client denied by server configuration: ",
+    "script not found or unable to stat: ",
+    "not found or unable to stat: ",
+];
+
 /// How one of the two writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer {
@@ -113,10 +122,16 @@ impl Parser for ErrorLog {
 /// stands between quotes is left: it is replaced later.
 pub fn without_path(message: &str, beside: &mut Vec<Beside<'static>>) -> String {
     let mut out = String::with_capacity(message.len());
+    let path_at = BEFORE_LAST_PATH.iter().find_map(|before| {
+        let at = message.find(before)? + before.len();
+        message.get(at..)?.starts_with('/').then_some(at)
+    });
+    let (message, last) =
+        message.split_at_checked(path_at.unwrap_or(message.len())).unwrap_or((message, ""));
     for word in message.split_inclusive(char::is_whitespace) {
-        let end = word.find(|c: char| c.is_whitespace() || matches!(c, ',' | '"'));
+        let end = word.find(|c: char| c.is_whitespace() || c == '"');
         let (path, _) = word.split_at_checked(end.unwrap_or(word.len())).unwrap_or((word, ""));
-        let path = path.trim_end_matches([':', '.', ')']);
+        let path = path.trim_end_matches([':', '.', ')', ',']);
         let is_path = path.len() > 1 && path.starts_with('/') || path.contains("://");
         if !is_path {
             out.push_str(word);
@@ -124,12 +139,21 @@ pub fn without_path(message: &str, beside: &mut Vec<Beside<'static>>) -> String 
         }
         out.push_str(PATH);
         out.push_str(word.strip_prefix(path).unwrap_or_default());
-        if beside.iter().all(|one| one.name != "file") {
-            let text = path.to_owned().into();
-            beside.push(Beside { name: "file", kind: BesideKind::Path, text });
-        }
+        note_file(path, beside);
+    }
+    if !last.is_empty() {
+        out.push_str(PATH);
+        note_file(last, beside);
     }
     out
+}
+
+/// The first path of a message.
+fn note_file(path: &str, beside: &mut Vec<Beside<'static>>) {
+    if beside.iter().all(|one| one.name != "file") {
+        let text = path.to_owned().into();
+        beside.push(Beside { name: "file", kind: BesideKind::Path, text });
+    }
 }
 
 #[cfg(test)]
