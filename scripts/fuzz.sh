@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${SECONDS_EACH:-60}
-of_agent=(collector_said detect identity_file log_lines sketches spool_open tokens)
+of_agent=(collector_said detect identity_file layouts log_lines redaction sketches spool_open statements tokens)
 of_collector=(agent_said certificates)
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=("${of_agent[@]}" "${of_collector[@]}")

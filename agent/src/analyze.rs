@@ -4,6 +4,7 @@ mod amounts;
 mod document;
 mod html;
 mod labels;
+mod make;
 mod pieces;
 mod terminal;
 mod work;
@@ -27,8 +28,9 @@ use crate::{
     inputs::{self, Ends, Input, Unreadable},
     tail::packing_of,
 };
-use document::{File, Maker};
+use document::File;
 use labels::Language;
+use make::Maker;
 use work::{Job, Read};
 
 /// Between two looks at the progress.
@@ -123,7 +125,7 @@ fn gather(args: &Args) -> anyhow::Result<(Outcome, Summary, Vec<File>)> {
     }
     let (summary, reads) = read(args, &jobs, period);
     let told = jobs.iter().zip(reasons).zip(reads);
-    let mut all: Vec<_> = told.map(|((job, why), read)| document::file(job, &why, read)).collect();
+    let mut all: Vec<_> = told.map(|((job, why), read)| make::file(job, &why, read)).collect();
     all.append(&mut files);
     let whole = all.iter().all(|file| file.fault.is_none());
     Ok((if whole { Outcome::Whole } else { Outcome::Partial }, summary, all))
@@ -234,7 +236,7 @@ fn without_doubles(jobs: &mut Vec<Job>, reasons: &mut Vec<String>, files: &mut V
     };
     for at in (0..all.len()).rev() {
         let Some(same_as) = double_of(at) else { continue };
-        let file = document::file(&jobs.remove(at), &reasons.remove(at), Read::default());
+        let file = make::file(&jobs.remove(at), &reasons.remove(at), Read::default());
         files.push(File { same_as: Some(same_as), ..file });
     }
 }

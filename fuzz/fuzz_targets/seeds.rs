@@ -41,14 +41,48 @@ const JSON_LOG: &str = r#"{"@timestamp":"2026-11-21T07:03:05.123Z","log":{"level
 {"log":"2026-11-21 14:03:05 ERROR x\n","stream":"stderr","time":"2026-11-21T07:03:05.2Z"}
 "#;
 
+const CSV_LOG: &str = "\
+2026-11-21 14:03:06.000 UTC,\"epns\",\"epns_prod\",1,\"[local]\",65.1,2,\"INSERT\",2026-11-21 14:00:00 UTC,1/3,7,ERROR,23505,\"duplicate key \"\"p\"\"\",\"Key (id)=(7)
+\talready exists.\",,,,,,,,\"web\",\"client backend\",,0
+";
+const WEB_LOG: &str = "\
+10.1.2.3 - - [21/Nov/2026:14:03:05 +0700] \"GET /eproc4/lelang/7?a=b HTTP/1.1\" 502 17 \"-\" \"Mozilla/5.0\" 0.123
+2026/11/21 14:03:05 [error] 812#0: *77 upstream timed out, client: 10.1.2.3, request: \"GET / HTTP/1.1\"
+[Sat Nov 21 14:03:05.123456 2026] [proxy:error] [pid 812:tid 77] [client 10.1.2.3:5] AH00957: x
+--a1b2c3d4-A--
+--a1b2c3d4-Z--
+";
+const JAVA_LOG: &str = "\
+2026-11-21 14:03:05.123  INFO 812 --- [nio-8080-exec-1] a.b.C : x
+21-Nov-2026 14:03:05.123 SEVERE [main] org.apache.catalina.core.StandardContext.start x
+java.lang.Error: x
+\tat a.B.c(D.java:1)
+Caused by: org.postgresql.util.PSQLException: ERROR: x
+";
+const LAYOUTS: &[&str] = &[
+    "%m [%p] %q%u@%d/%a \n2026-11-21 14:03:05.123 WITA [812] epns@epns_prod/web ERROR:  x\n",
+    "%d{ISO8601} %-5p [%t] %c{1} - %m%n\n2026-11-21 14:03:05,123 ERROR [main] C - x\n",
+    "$remote_addr [$time_local] \"$request\" $status $request_time\n10.1.2.3 [21/Nov/2026:14:03:05 +0700] \"GET / HTTP/1.1\" 200 0.1\n",
+    "%h %l %u %t \\\"%r\\\" %>s %b %D\n10.1.2.3 - - [21/Nov/2026:14:03:05 +0700] \"GET / HTTP/1.1\" 200 17 99\n",
+];
+const STATEMENTS: &[&str] = &[
+    "INSERT INTO t (a, b) VALUES (1, E'x\\'y'), ($1, $a$z$a$) -- c\n",
+    "SELECT a::int, -1.5e3 FROM s.t WHERE b IN (1, 2) AND c = ARRAY[1] /* d */ AND \"E f\" IS NOT NULL",
+    "gagal untuk pengguna 'x' dari 10.1.2.3: nik 3201234567890123, http://a:b@c/d?token=e",
+];
+
 fuzz_target!(init: seeds().expect("the folder CORPUS can be written"), |_bytes: &[u8]| {});
 
 fn seeds() -> io::Result<()> {
     let corpus = env::var("CORPUS").map_err(io::Error::other)?;
     let corpus = Path::new(&corpus);
-    let logs = [PLAY_LOG, POSTGRES_LOG, SYSLOG, JOURNAL, JSON_LOG];
+    let logs = [PLAY_LOG, POSTGRES_LOG, SYSLOG, JOURNAL, JSON_LOG, CSV_LOG, WEB_LOG, JAVA_LOG];
     write(corpus, "log_lines", &logs.map(Vec::from))?;
     write(corpus, "detect", &logs.map(|log| ["app.log\n", log].concat().into_bytes()))?;
+    let texts = |all: &[&str]| all.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
+    write(corpus, "layouts", &texts(LAYOUTS))?;
+    write(corpus, "statements", &texts(STATEMENTS))?;
+    write(corpus, "redaction", &texts(STATEMENTS))?;
     write(corpus, "agent_said", &of_agent()?)?;
     write(corpus, "collector_said", &of_collector())?;
     write(corpus, "sketches", &[sketches()])?;
