@@ -11,7 +11,7 @@ mod work;
 
 use std::{
     fs,
-    io::{ErrorKind, IsTerminal, Write},
+    io::IsTerminal,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -26,6 +26,7 @@ use pantau_logs::{
 
 use crate::{
     inputs::{self, Ends, Input, Unreadable},
+    stdout::print,
     tail::packing_of,
 };
 use document::File;
@@ -288,22 +289,14 @@ impl Progress {
 fn tell(args: &Args, summary: &Summary, files: Vec<File>) -> anyhow::Result<()> {
     let maker = Maker { summary, zone: &args.tz, kinds_max: usize::from(args.top) };
     let document = maker.document(files);
-    let stdout = |text: &str| {
-        let mut out = std::io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            // Who reads has seen enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            done => done.context("cannot print the result"),
-        }
-    };
     if args.json {
-        return stdout(&(serde_json::to_string_pretty(&document)? + "\n"));
+        return print(&(serde_json::to_string_pretty(&document)? + "\n"));
     }
     match &args.html {
-        Some(path) if path.as_os_str() == "-" => stdout(&html::render(&document, args.lang)?),
+        Some(path) if path.as_os_str() == "-" => print(&html::render(&document, args.lang)?),
         Some(path) => fs::write(path, html::render(&document, args.lang)?)
             .with_context(|| format!("{} cannot be written", path.display())),
-        None => stdout(&terminal::render(&document, args.lang, columns())),
+        None => print(&terminal::render(&document, args.lang, columns())),
     }
 }
 

@@ -20,6 +20,8 @@ pub mod app;
 
 mod owner;
 
+pub mod stdout;
+
 pub mod enroll;
 
 pub mod export;

@@ -1,6 +1,6 @@
 //! `pantau-agent`: reads its settings, runs until it is told to stop, says how it went.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -9,6 +9,7 @@ use pantau_agent::{
     check::{self, Finding},
     config, detect, enroll, explain, export, group,
     identity::NotReady,
+    stdout::print,
 };
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -115,7 +116,7 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Explain(args) => {
             let told = explain::run(args, jiff::Timestamp::now().as_millisecond())?;
-            write!(std::io::stdout(), "{told}").context("cannot print the result")?;
+            print(&told)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check { json } => runtime.block_on(check(cli, *json)),
@@ -149,7 +150,7 @@ async fn enroll(cli: &Cli, args: &enroll::Args) -> anyhow::Result<ExitCode> {
     let Some(settings) = settings(cli) else { return Ok(ExitCode::from(EXIT_WRONG_SETTINGS)) };
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let told = enroll::run(&settings, args, now_ms).await?;
-    writeln!(std::io::stdout(), "{told}").context("cannot print the result")?;
+    print(&format!("{told}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -164,7 +165,7 @@ fn export(cli: &Cli, args: &export::Args) -> anyhow::Result<ExitCode> {
 
 fn detect(args: &detect::Args) -> anyhow::Result<ExitCode> {
     let (text, code) = detect::run(args, jiff::Timestamp::now().as_millisecond())?;
-    writeln!(std::io::stdout(), "{text}").context("cannot print the result")?;
+    print(&format!("{text}\n"))?;
     Ok(ExitCode::from(code))
 }
 
@@ -197,7 +198,7 @@ async fn check(cli: &Cli, json: bool) -> anyhow::Result<ExitCode> {
         }
     };
     let text = if json { check::json(&findings)? } else { check::table(&findings) };
-    writeln!(std::io::stdout(), "{text}").context("cannot print the result")?;
+    print(&format!("{text}\n"))?;
     Ok(ExitCode::from(code))
 }
 
