@@ -10,6 +10,7 @@ mod terminal;
 mod work;
 
 use std::{
+    collections::HashMap,
     fs,
     io::IsTerminal,
     path::{Path, PathBuf},
@@ -17,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use pantau_logs::{
     detect::{self, Detected, Sample},
     format::{FORMATS, Format, Layout},
@@ -26,6 +27,7 @@ use pantau_logs::{
 
 use crate::{
     inputs::{self, Ends, Input, Unreadable},
+    moment::moment,
     stdout::print,
     tail::packing_of,
 };
@@ -105,16 +107,15 @@ pub enum Outcome {
     Partial,
 }
 
-/// Reads the logs and prints what they say.
-pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let (outcome, summary, files) = gather(args)?;
+/// Reads the logs and prints what they say of the period.
+pub fn run(args: &Args, period: Period) -> anyhow::Result<Outcome> {
+    let (outcome, summary, files) = gather(args, period)?;
     tell(args, &summary, files)?;
     Ok(outcome)
 }
 
 /// What the logs say, and what became of each.
-fn gather(args: &Args) -> anyhow::Result<(Outcome, Summary, Vec<File>)> {
-    let period = period(args)?;
+fn gather(args: &Args, period: Period) -> anyhow::Result<(Outcome, Summary, Vec<File>)> {
     let (inputs, unreadable) = inputs::expand(&args.files);
     let mut files: Vec<File> = unreadable.into_iter().map(not_read).collect();
     let (mut jobs, mut reasons) = jobs(args, inputs, &mut files);
@@ -132,7 +133,8 @@ fn gather(args: &Args) -> anyhow::Result<(Outcome, Summary, Vec<File>)> {
     Ok((if whole { Outcome::Whole } else { Outcome::Partial }, summary, all))
 }
 
-fn period(args: &Args) -> anyhow::Result<Period> {
+/// The period that was typed; an error is one of the command line.
+pub fn period(args: &Args) -> anyhow::Result<Period> {
     let at = |name: &str, typed: &Option<String>| {
         typed.as_ref().map(|typed| moment(name, typed, &args.tz)).transpose()
     };
@@ -143,17 +145,6 @@ fn period(args: &Args) -> anyhow::Result<Period> {
         bail!("--from must be before --to");
     }
     Ok(period)
-}
-
-/// An instant, a civil time of the zone, or a day of it.
-fn moment(name: &str, typed: &str, zone: &TimeZone) -> anyhow::Result<i64> {
-    if let Ok(instant) = typed.parse::<Timestamp>() {
-        return Ok(instant.as_millisecond());
-    }
-    let civil: DateTime = typed.parse().ok().with_context(|| {
-        format!("{name} {typed:?}: write a day (2026-11-01) or a time (2026-11-01T08:00)")
-    })?;
-    Ok(civil.to_zoned(zone.clone())?.timestamp().as_millisecond())
 }
 
 /// What is read and why it is taken for its format; what is not goes to `files`.
@@ -221,24 +212,27 @@ const FORMS: &[&str] = &["postgres-json", "postgres-csv", "postgres-stderr"];
 
 /// Takes away the logs that say the same as others: `postgresql.csv` beside `postgresql.json`.
 fn without_doubles(jobs: &mut Vec<Job>, reasons: &mut Vec<String>, files: &mut Vec<File>) {
-    let form = |job: &Job| FORMS.iter().position(|form| *form == job.format.name);
-    let stem = |job: &Job| match &job.input {
-        Input::File(path) => Some(path.with_file_name(plain_stem(path))),
-        Input::Stdin => None,
+    let place = |job: &Job| {
+        let form = FORMS.iter().position(|form| *form == job.format.name)?;
+        let Input::File(path) = &job.input else { return None };
+        Some((path.with_file_name(plain_stem(path)), form))
     };
-    let all: Vec<_> = jobs.iter().map(|job| (form(job), stem(job), job.input.name())).collect();
-    let double_of = |at: usize| {
-        let (form, stem, _) = all.get(at)?;
-        let better = |other: &&(Option<usize>, Option<PathBuf>, String)| {
-            stem.is_some() && other.1 == *stem && other.0.is_some() && other.0 < *form
-        };
-        form.and(all.iter().filter(better).min_by_key(|other| other.0))
-            .map(|(.., name)| name.clone())
-    };
-    for at in (0..all.len()).rev() {
-        let Some(same_as) = double_of(at) else { continue };
-        let file = make::file(&jobs.remove(at), &reasons.remove(at), Read::default());
-        files.push(File { same_as: Some(same_as), ..file });
+    let mut best: HashMap<PathBuf, (usize, String)> = HashMap::new();
+    for job in jobs.iter() {
+        let Some((stem, form)) = place(job) else { continue };
+        let known = best.entry(stem).or_insert_with(|| (form, job.input.name()));
+        if form < known.0 {
+            *known = (form, job.input.name());
+        }
+    }
+    for at in (0..jobs.len()).rev() {
+        let found = jobs.get(at).and_then(place);
+        let better =
+            found.and_then(|(stem, form)| best.get(&stem).filter(|(best, _)| *best < form));
+        if let Some((_, name)) = better {
+            let file = make::file(&jobs.remove(at), &reasons.remove(at), Read::default());
+            files.push(File { same_as: Some(name.clone()), ..file });
+        }
     }
 }
 

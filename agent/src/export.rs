@@ -12,12 +12,13 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     config::Settings,
     domain::HostFacts,
     identity::{self, Enrolled},
+    moment::moment,
     owner::Owner,
     sample::host::HostSampler,
     ship::{Bundle, Greeting},
@@ -42,7 +43,8 @@ pub struct Args {
 
 /// Writes the file, and gives what a person should know. Run as root it reads the spool as its owner.
 pub fn run(settings: &Settings, args: &Args, now_ms: i64) -> anyhow::Result<String> {
-    let since_ms = args.since.as_ref().map(|typed| since(typed, &settings.zone)).transpose()?;
+    let since_ms =
+        args.since.as_ref().map(|typed| moment("--since", typed, &settings.zone)).transpose()?;
     if args.output.as_os_str() == STDOUT {
         return write(settings, since_ms, now_ms, io::stdout().lock());
     }
@@ -72,17 +74,6 @@ fn write_as(owner: &Owner, file: File) -> anyhow::Result<String> {
     // This program's name stands before it again where it is told.
     anyhow::ensure!(done.status.success(), "{}", told.trim_start_matches("pantau-agent: "));
     Ok(told)
-}
-
-/// An instant, a civil time of the zone, or a day of it.
-fn since(typed: &str, zone: &TimeZone) -> anyhow::Result<i64> {
-    if let Ok(instant) = typed.parse::<Timestamp>() {
-        return Ok(instant.as_millisecond());
-    }
-    let civil: DateTime = typed.parse().ok().with_context(|| {
-        format!("--since {typed:?}: write a day (2026-11-01) or a time (2026-11-01T08:00)")
-    })?;
-    Ok(civil.to_zoned(zone.clone())?.timestamp().as_millisecond())
 }
 
 /// Writes the bundle and gives a line about what is in it.

@@ -22,6 +22,8 @@ mod owner;
 
 pub mod stdout;
 
+mod moment;
+
 pub mod enroll;
 
 pub mod export;

@@ -105,10 +105,7 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Run => runtime.block_on(run(cli)),
         Command::Enroll(args) => runtime.block_on(enroll(cli, args)),
         Command::Export(args) => export(cli, args),
-        Command::Analyze(args) => Ok(match analyze::run(args)? {
-            analyze::Outcome::Whole => ExitCode::SUCCESS,
-            analyze::Outcome::Partial => ExitCode::FAILURE,
-        }),
+        Command::Analyze(args) => analyze(args),
         Command::Detect(args) => detect(args),
         Command::Group => {
             group::run(std::io::stdin().lock(), std::io::stdout().lock())?;
@@ -161,6 +158,20 @@ fn export(cli: &Cli, args: &export::Args) -> anyhow::Result<ExitCode> {
     // Standard output may be the bundle.
     eprintln!("{told}");
     Ok(ExitCode::SUCCESS)
+}
+
+fn analyze(args: &analyze::Args) -> anyhow::Result<ExitCode> {
+    let period = match analyze::period(args) {
+        Ok(period) => period,
+        Err(error) => {
+            eprintln!("pantau-agent: {error:#}");
+            return Ok(ExitCode::from(EXIT_WRONG_SETTINGS));
+        }
+    };
+    Ok(match analyze::run(args, period)? {
+        analyze::Outcome::Whole => ExitCode::SUCCESS,
+        analyze::Outcome::Partial => ExitCode::FAILURE,
+    })
 }
 
 fn detect(args: &detect::Args) -> anyhow::Result<ExitCode> {

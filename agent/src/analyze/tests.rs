@@ -29,7 +29,7 @@ struct Cli {
 fn analyzed(words: &[&str]) -> (Outcome, Document) {
     let line = ["analyze", "--quiet"].iter().chain(words);
     let args = Cli::try_parse_from(line).unwrap().args;
-    let (outcome, summary, files) = gather(&args).unwrap();
+    let (outcome, summary, files) = gather(&args, period(&args).unwrap()).unwrap();
     let maker = Maker { summary: &summary, zone: &args.tz, kinds_max: 20 };
     (outcome, maker.document(files))
 }
@@ -112,11 +112,14 @@ fn the_page_cannot_be_given_markup_by_a_log() {
 }
 
 #[test]
-fn a_period_is_a_day_or_a_moment_of_the_zone() {
-    let zone = TimeZone::get("Asia/Makassar").unwrap();
-    let ms = |typed| moment("--from", typed, &zone).unwrap();
-    assert_eq!(ms("2026-11-01"), ms("2026-10-31T16:00:00Z"));
-    assert_eq!(ms("2026-11-01T08:30"), ms("2026-11-01T00:30:00Z"));
-    let error = moment("--from", "kemarin", &zone).unwrap_err().to_string();
-    assert!(error.contains("--from \"kemarin\": write a day"), "{error}");
+fn only_what_lies_in_the_period_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db.log");
+    fs::write(&path, STDERR).unwrap();
+    let path = path.to_str().unwrap();
+    let (_, document) = analyzed(&["--tz", "UTC", "--to", "2026-11-21T14:03:06", path]);
+    assert_eq!((document.queries.calls, document.errors.total), (1, 0));
+    assert_eq!((document.lines.counted, document.lines.outside_period), (1, 2));
+    let args = Cli::try_parse_from(["analyze", "--from", "2026-11-02", "--to", "2026-11-01", path]);
+    assert!(period(&args.unwrap().args).is_err());
 }
