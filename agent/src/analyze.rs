@@ -172,6 +172,9 @@ fn job(args: &Args, input: &Input, now_ms: i64) -> Result<(Job, String), String>
         None => recognised(&ends, now_ms)?,
     };
     let text = args.layout.clone().or(found).filter(|_| format.layout.is_some());
+    if let Some(text) = &args.layout {
+        format.check(text).map_err(|why| format!("--layout {why}"))?;
+    }
     let layout = Layout { text, zone: args.tz.clone() };
     // A file is opened again; of standard input this was the beginning.
     let head = if *input == Input::Stdin { ends.begin } else { Vec::new() };

@@ -17,6 +17,8 @@ pub struct Format {
     pub about: &'static str,
     /// What is known of it besides its name.
     pub layout: Option<LayoutKind>,
+    /// Says what is wrong with a text that is no layout of it.
+    pub check_layout: Option<fn(&str) -> Result<(), String>>,
     /// Whether it is the log of a database cluster: its queries are named by the cluster's key.
     pub of_cluster: bool,
     /// Whether the entries of a piece of the file that begins at an entry are the same as in the whole
@@ -69,6 +71,11 @@ pub const FORMATS: &[&Format] = &[
 ];
 
 impl Format {
+    /// Says what is wrong with a layout that was typed for it.
+    pub fn check(&self, layout: &str) -> Result<(), String> {
+        self.check_layout.map_or(Ok(()), |check| check(layout))
+    }
+
     /// The format of a name.
     pub fn named(name: &str) -> Option<&'static Format> {
         FORMATS.iter().copied().find(|format| format.name == name)
@@ -84,6 +91,23 @@ impl PartialEq for Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_layout_that_is_none_is_refused_with_the_reason() {
+        for (format, layout, why) in [
+            ("access", "$remote_addr $request_time", Some("lacks")),
+            ("access", "%h %l %u %t \"%r\" %>s %b", None),
+            ("log4j", "%d %p", Some("no message")),
+            ("log4j", "%d %-5p [%t] %c - %m%n", None),
+            ("postgres-stderr", "%m [%p] ", None),
+        ] {
+            let checked = Format::named(format).unwrap().check(layout);
+            match why {
+                Some(why) => assert!(checked.unwrap_err().contains(why), "{layout}"),
+                None => assert_eq!(checked, Ok(()), "{layout}"),
+            }
+        }
+    }
 
     #[test]
     fn every_format_is_found_by_its_name_and_names_differ() {

@@ -197,8 +197,13 @@ fn format(section: &Section, faults: &mut Faults) -> Option<LogFormat> {
     } else {
         None
     };
-    let layout = layout_key.and_then(|key| section.text(key, faults)).map(str::to_owned);
+    let layout =
+        layout_key.and_then(|key| section.parsed(key, faults, |text| checked(format, text)));
     Some(LogFormat { format, cluster, layout })
+}
+
+fn checked(format: &Format, layout: &str) -> Result<String, String> {
+    format.check(layout).map(|()| layout.to_owned())
 }
 
 fn layout_key(kind: LayoutKind) -> &'static str {

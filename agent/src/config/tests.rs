@@ -127,6 +127,10 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
         (format!("{SMALL}{log}start = \"now\""), "agent.toml:9: log.start = \"now\": allowed are"),
         (format!("{SMALL}{log}{log}"), "agent.toml:10: [[log]] \"a\" stands twice"),
         (format!("{SMALL}{log}prefix = \"%m\""), "log.prefix: not for format"),
+        (
+            format!("{SMALL}{}pattern = \"%d\"", log.replace("play", "log4j")),
+            "it writes no message",
+        ),
         (format!("{SMALL}{}", log.replace("play", "csv")), "allowed are "),
         (format!("{SMALL}{}", log.replace("[[log]]", "[log]")), "[[log]], in double brackets"),
         (format!("{SMALL}{postgres}port = 0"), "postgres.port = 0: allowed are 1 to 65535"),

@@ -18,6 +18,7 @@ pub const FORMAT: Format = Format {
     name: "journal",
     about: "systemd's journal: journalctl -o json, also with -f",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     in_pieces: true,
     specificity: 70,

@@ -22,6 +22,7 @@ pub const FORMAT: Format = Format {
     name: "json",
     about: "JSON lines of an application: Logstash, ECS, logback, log4j2, Bunyan, pino, Google Cloud, Docker",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     in_pieces: true,
     specificity: 40,

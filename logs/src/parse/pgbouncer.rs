@@ -16,6 +16,7 @@ pub const FORMAT: Format = Format {
     name: "pgbouncer",
     about: "PgBouncer, the pool before PostgreSQL",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     in_pieces: true,
     specificity: 80,

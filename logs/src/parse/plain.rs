@@ -19,6 +19,7 @@ pub const FORMAT: Format = Format {
     name: "plain",
     about: "any text, where nothing more particular is known: a line with a word of failure is an error",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     // A time of day gets its date from now.
     in_pieces: false,

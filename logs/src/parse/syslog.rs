@@ -20,6 +20,7 @@ pub const FORMAT: Format = Format {
     name: "syslog",
     about: "syslog: /var/log/messages, syslog, secure, auth.log, maillog, cron, kern.log; RFC 3164 and 5424",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     in_pieces: true,
     specificity: 60,

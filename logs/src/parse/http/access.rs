@@ -28,6 +28,7 @@ pub const FORMAT: Format = Format {
     name: "access",
     about: "nginx or Apache access log: common, combined, with virtual hosts, or by its pattern",
     layout: Some(LayoutKind::Pattern),
+    check_layout: Some(|text| Pattern::compile(text).map(drop).map_err(|error| error.to_string())),
     of_cluster: false,
     in_pieces: true,
     specificity: 80,

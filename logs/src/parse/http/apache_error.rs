@@ -14,6 +14,7 @@ pub const FORMAT: Format = Format {
     name: "apache-error",
     about: "Apache httpd 2.2 or 2.4 error log",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     in_pieces: true,
     specificity: 80,

@@ -23,6 +23,7 @@ pub const FORMAT: Format = Format {
     name: "mod-security",
     about: "mod_security serial audit log",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     // What looks like the beginning of an entry may stand within a body.
     in_pieces: false,

@@ -17,6 +17,7 @@ pub const FORMAT: Format = Format {
     name: "nginx-error",
     about: "nginx error log",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     in_pieces: true,
     specificity: 80,

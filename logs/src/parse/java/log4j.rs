@@ -18,12 +18,18 @@ pub const FORMAT: Format = Format {
     name: "log4j",
     about: "Java application with log4j, log4j2 or logback (Spring Boot among them), in any pattern",
     layout: Some(LayoutKind::Pattern),
+    check_layout: Some(check),
     of_cluster: false,
     // A time of day gets its date from the entries before it.
     in_pieces: false,
     specificity: 60,
     open,
 };
+
+fn check(text: &str) -> Result<(), String> {
+    let why = "is no conversion pattern: it writes no message (%m), or is too long";
+    Pattern::compile(text).map(drop).ok_or_else(|| why.to_owned())
+}
 
 /// Its headers; without a pattern by their shape. A pattern that tells no message names no header: it is
 /// as good as none.

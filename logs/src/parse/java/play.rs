@@ -14,6 +14,7 @@ pub const FORMAT: Format = Format {
     name: "play",
     about: "Play 1 application (SPSE 4), log4j or log4j2 in the layouts LEVEL ~ message",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     // A time of day gets its date from the entries before it.
     in_pieces: false,

@@ -15,6 +15,7 @@ pub const FORMAT: Format = Format {
     name: "tomcat",
     about: "Tomcat and other users of java.util.logging (catalina.out), on one line or two",
     layout: None,
+    check_layout: None,
     of_cluster: false,
     // Every header bears date and time.
     in_pieces: true,

@@ -24,6 +24,7 @@ pub const FORMAT: Format = Format {
     name: "postgres-csv",
     about: "PostgreSQL, log_destination = csvlog",
     layout: None,
+    check_layout: None,
     of_cluster: true,
     in_pieces: true,
     specificity: 95,

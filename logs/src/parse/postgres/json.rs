@@ -23,6 +23,7 @@ pub const FORMAT: Format = Format {
     name: "postgres-json",
     about: "PostgreSQL, log_destination = jsonlog, and managed services' envelopes",
     layout: None,
+    check_layout: None,
     of_cluster: true,
     in_pieces: true,
     specificity: 95,

@@ -59,6 +59,13 @@ enum Form {
     Sqlstate,
 }
 
+/// Says why a text is no prefix.
+pub fn check(text: &str) -> Result<(), String> {
+    let is_prefix = Prefix::compile(text).is_some();
+    let why = "has more escapes and texts between them than any log_line_prefix";
+    is_prefix.then_some(()).ok_or_else(|| why.to_owned())
+}
+
 /// A line being fitted.
 struct Fitting<'a> {
     line: &'a [u8],

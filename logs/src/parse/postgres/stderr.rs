@@ -6,7 +6,7 @@
 use super::{
     super::{CONTINUATION, Extent, Fit, Line, Out, Parser, estimate, time::Clock},
     label::Label,
-    prefix::Prefix,
+    prefix::{self, Prefix},
     record::{Head, Record},
     shape::{self, Heads},
 };
@@ -21,6 +21,7 @@ pub const FORMAT: Format = Format {
     name: "postgres-stderr",
     about: "PostgreSQL, log_destination = stderr, any log_line_prefix",
     layout: Some(LayoutKind::Prefix),
+    check_layout: Some(prefix::check),
     of_cluster: true,
     in_pieces: true,
     specificity: 80,

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use super::{
     super::{CONTINUATION, Extent, Fit, Line, Out, Parser, Said, estimate, time::Clock},
     label::Label,
-    prefix::Prefix,
+    prefix::{self, Prefix},
     record::{Head, Record},
     shape,
 };
@@ -30,6 +30,7 @@ pub const FORMAT: Format = Format {
     name: "postgres-syslog",
     about: "PostgreSQL, log_destination = syslog, as rsyslog writes it",
     layout: Some(LayoutKind::Prefix),
+    check_layout: Some(prefix::check),
     of_cluster: true,
     // A piece might begin amid entries that overlap.
     in_pieces: false,
