@@ -14,6 +14,7 @@ use std::{
     fs,
     io::IsTerminal,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -22,6 +23,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use pantau_logs::{
     detect::{self, Detected, Sample},
     format::{FORMATS, Format, Layout},
+    steps::Steps,
     summary::{Period, Summary},
 };
 
@@ -56,6 +58,9 @@ pub struct Args {
     /// log_line_prefix of PostgreSQL, or the pattern of log4j, logback, nginx or Apache.
     #[arg(long, value_name = "TEXT")]
     pub layout: Option<String>,
+    /// Business steps of requests, a table like the one that `pantau-agent steps` prints.
+    #[arg(long, value_name = "FILE")]
+    pub steps: Option<PathBuf>,
     /// Counts from this day or time on, e.g. 2026-11-01 or 2026-11-01T08:00.
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
@@ -118,7 +123,8 @@ pub fn run(args: &Args, period: Period) -> anyhow::Result<Outcome> {
 fn gather(args: &Args, period: Period) -> anyhow::Result<(Outcome, Summary, Vec<File>)> {
     let (inputs, unreadable) = inputs::expand(&args.files);
     let mut files: Vec<File> = unreadable.into_iter().map(not_read).collect();
-    let (mut jobs, mut reasons) = jobs(args, inputs, &mut files);
+    let steps = steps(args)?;
+    let (mut jobs, mut reasons) = jobs(args, &steps, inputs, &mut files);
     without_doubles(&mut jobs, &mut reasons, &mut files);
     if jobs.is_empty() {
         let told =
@@ -147,12 +153,27 @@ pub fn period(args: &Args) -> anyhow::Result<Period> {
     Ok(period)
 }
 
+/// The table that was named, else the one that is built in.
+fn steps(args: &Args) -> anyhow::Result<Arc<Steps>> {
+    let Some(path) = &args.steps else { return Ok(Steps::standard()) };
+    let shown = path.display();
+    let text =
+        fs::read_to_string(path).with_context(|| format!("--steps {shown} cannot be read"))?;
+    let steps = Steps::parse(&text).map_err(|error| anyhow::anyhow!("--steps {shown}: {error}"))?;
+    Ok(Arc::new(steps))
+}
+
 /// What is read and why it is taken for its format; what is not goes to `files`.
-fn jobs(args: &Args, inputs: Vec<Input>, files: &mut Vec<File>) -> (Vec<Job>, Vec<String>) {
+fn jobs(
+    args: &Args,
+    steps: &Arc<Steps>,
+    inputs: Vec<Input>,
+    files: &mut Vec<File>,
+) -> (Vec<Job>, Vec<String>) {
     let now_ms = Timestamp::now().as_millisecond();
     let (mut jobs, mut reasons) = (Vec::new(), Vec::new());
     for input in inputs {
-        match job(args, &input, now_ms) {
+        match job(args, steps, &input, now_ms) {
             Ok((job, why)) => {
                 jobs.push(job);
                 reasons.push(why);
@@ -163,7 +184,12 @@ fn jobs(args: &Args, inputs: Vec<Input>, files: &mut Vec<File>) -> (Vec<Job>, Ve
     (jobs, reasons)
 }
 
-fn job(args: &Args, input: &Input, now_ms: i64) -> Result<(Job, String), String> {
+fn job(
+    args: &Args,
+    steps: &Arc<Steps>,
+    input: &Input,
+    now_ms: i64,
+) -> Result<(Job, String), String> {
     let told = |error: std::io::Error| format!("{} ({error})", inputs::why(&error));
     let ends = input.ends().map_err(told)?;
     let now_ms = ends.modified_ms.unwrap_or(now_ms);
@@ -178,7 +204,8 @@ fn job(args: &Args, input: &Input, now_ms: i64) -> Result<(Job, String), String>
     let layout = Layout { text, zone: args.tz.clone() };
     // A file is opened again; of standard input this was the beginning.
     let head = if *input == Input::Stdin { ends.begin } else { Vec::new() };
-    Ok((Job { input: input.clone(), head, format, layout, now_ms }, why))
+    let (input, steps) = (input.clone(), steps.clone());
+    Ok((Job { input, head, format, layout, now_ms, steps }, why))
 }
 
 /// Format, layout and why.

@@ -61,6 +61,8 @@ enum Command {
     Export(export::Args),
     /// Tells what logs say: errors, queries, requests. Needs no settings and changes nothing.
     Analyze(Box<analyze::Args>),
+    /// Prints the table of business steps that is built in, to be changed and given to `analyze --steps`.
+    Steps,
     /// Names plain messages, one a line on standard input: prints fingerprint, tab, template.
     Group,
     /// Shows how a line is read, what is replaced in it, and how it is grouped.
@@ -107,6 +109,10 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export(cli, args),
         Command::Analyze(args) => analyze(args),
         Command::Detect(args) => detect(args),
+        Command::Steps => {
+            print(pantau_logs::steps::STANDARD)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Group => {
             group::run(std::io::stdin().lock(), std::io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)

@@ -18,7 +18,7 @@ pub struct Format {
     /// What is known of it besides its name.
     pub layout: Option<LayoutKind>,
     /// Says what is wrong with a text that is no layout of it.
-    pub check_layout: Option<fn(&str) -> Result<(), String>>,
+    pub check_layout: Option<CheckLayout>,
     /// Whether it is the log of a database cluster: its queries are named by the cluster's key.
     pub of_cluster: bool,
     /// Whether the entries of a piece of the file that begins at an entry are the same as in the whole
@@ -31,6 +31,9 @@ pub struct Format {
     /// Its reader.
     pub open: fn(&Layout) -> Box<dyn Parser>,
 }
+
+/// Says what is wrong with a layout.
+pub type CheckLayout = fn(&str) -> Result<(), String>;
 
 /// What a layout is called where it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

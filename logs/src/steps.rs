@@ -15,7 +15,8 @@ mod glob;
 use glob::Glob;
 
 /// The table that a site has unless it brings its own.
-const STANDARD: &str = include_str!("steps/standard.txt");
+/// The table that is built in, for a site to change.
+pub const STANDARD: &str = include_str!("steps/standard.txt");
 
 /// A longer table is refused.
 const TABLE_BYTES_MAX: usize = 64 * 1024;

@@ -20,6 +20,8 @@ const JSON: &str = "\
 {\"timestamp\":\"2026-11-21 14:03:06.000 UTC\",\"user\":\"epns\",\"dbname\":\"epns_prod\",\"pid\":1,\"error_severity\":\"ERROR\",\"state_code\":\"23505\",\"message\":\"duplicate key value violates unique constraint \\\"peserta_pkey\\\"\",\"detail\":\"Key (nik)=(3201234567890123) already exists.\",\"application_name\":\"web\"}
 ";
 
+const STEPS: &str = "[berita] Berita | News\nGET /berita/**\n";
+
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
@@ -122,4 +124,23 @@ fn only_what_lies_in_the_period_is_counted() {
     assert_eq!((document.lines.counted, document.lines.outside_period), (1, 2));
     let args = Cli::try_parse_from(["analyze", "--from", "2026-11-02", "--to", "2026-11-01", path]);
     assert!(period(&args.unwrap().args).is_err());
+}
+
+#[test]
+fn a_sites_own_table_of_steps_is_used_and_a_wrong_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let request =
+        "10.1.2.3 - - [21/Nov/2026:14:03:05 +0700] \"GET /berita/7 HTTP/1.1\" 200 17 \"-\" \"-\"\n";
+    fs::write(path("access.log"), request.repeat(20)).unwrap();
+    fs::write(path("steps.txt"), STEPS).unwrap();
+    let (_, document) = analyzed(&["--steps", &path("steps.txt"), &path("access.log")]);
+    let steps: Vec<_> =
+        document.requests.steps.iter().map(|step| (step.name.as_str(), step.requests)).collect();
+    assert_eq!(steps, [("berita", 20)]);
+    fs::write(path("steps.txt"), "no table").unwrap();
+    let line = ["analyze", "--steps", &path("steps.txt"), &path("access.log")];
+    let args = Cli::try_parse_from(line).unwrap().args;
+    let error = gather(&args, Period::default()).unwrap_err().to_string();
+    assert!(error.contains("steps.txt"), "{error}");
 }

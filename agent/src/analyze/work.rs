@@ -14,6 +14,7 @@ use std::{
 use pantau_logs::{
     format::{Format, Layout},
     parse::{Fit, Line, Parser},
+    steps::Steps,
     summary::{Period, Summary},
     understand::LogStream,
 };
@@ -37,6 +38,8 @@ pub struct Job {
     pub layout: Layout,
     /// Bounds guesses of a missing date.
     pub now_ms: i64,
+    /// Business steps of its requests.
+    pub steps: Arc<Steps>,
 }
 
 impl Job {
@@ -238,7 +241,10 @@ fn work(tasks: &Mutex<Receiver<Task>>, to_sum: &Sender<Done>, period: Period) {
                 stream.begin_piece(job.format, &job.layout);
                 (at, stream)
             }
-            None => (at, LogStream::new(job.format, &job.layout, "", None)),
+            None => {
+                let stream = LogStream::new(job.format, &job.layout, "", None);
+                (at, stream.with_steps(job.steps.clone()))
+            }
         });
         let mut reading = Reading { stream, summary: Summary::new(period), now_ms: job.now_ms };
         let (buffer, bytes, fault) = reading.read(&job, what);
