@@ -6,8 +6,6 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use memchr::memmem;
-
 use crate::parse::http::METHODS;
 
 mod glob;
@@ -15,7 +13,6 @@ mod glob;
 use glob::Glob;
 
 /// The table that a site has unless it brings its own.
-/// The table that is built in, for a site to change.
 pub const STANDARD: &str = include_str!("steps/standard.txt");
 
 /// A longer table is refused.
@@ -242,20 +239,6 @@ fn fits(segments: &[Segment], route: &[&str]) -> bool {
             route.split_first().is_some_and(|(one, rest)| glob.fits(one) && fits(others, rest))
         }
     }
-}
-
-/// Method and path of the request that a line of an application's log tells of: `GET /lelang/123 200 35 ms`,
-/// `Internal Server Error (500) for request GET /lelang/123`.
-pub fn route_of(text: &str) -> Option<(&str, &str)> {
-    memmem::find_iter(text.as_bytes(), b" /").find_map(|at| {
-        let (before, path) = text.split_at_checked(at)?;
-        let word = before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
-        let method = before.get(before.floor_char_boundary(word)..)?;
-        let path = path.trim_start();
-        let end = path.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ','));
-        let path = path.get(..end.unwrap_or(path.len()))?;
-        METHODS.contains(&method).then_some((method, path))
-    })
 }
 
 static NO_STEP: LazyLock<Arc<str>> = LazyLock::new(|| "".into());

@@ -281,4 +281,6 @@ pub fn name_statement(canonical: &mut Canonical, text: &str) -> (u64, String) {
 }
 
 #[cfg(test)]
+mod secrets_tests;
+#[cfg(test)]
 mod tests;
